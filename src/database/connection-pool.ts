@@ -1,0 +1,105 @@
+/** The pool of connections: one code path for a server and for the embedded engine. */
+import pg from 'pg'
+import { ConnectionPoolTimeoutError, DatabaseClosedError, mapConnectError } from '../errors.ts'
+import { startEmbeddedEngine } from './embedded-engine.ts'
+import type { EmbeddedEngine } from './embedded-engine.ts'
+import type { ResolvedOptions } from './options.ts'
+import { TypeParsers } from './type-parsers.ts'
+import type { TypeParser } from './type-parsers.ts'
+
+/**
+ * A `pg.Pool` that is opened on first use.
+ *
+ * It fits wherever Kysely takes a `PostgresPool`. A connection that breaks while idle is dropped quietly; the next
+ * borrower gets a new one.
+ */
+export class ConnectionPool {
+  readonly kind: 'server' | 'embedded'
+  /** What Kysely's PostgresPool asks for; a connection for cancelling is never made from it. */
+  readonly options: object = {}
+  readonly #options: ResolvedOptions
+  readonly #parsers: TypeParsers
+  #opening: Promise<pg.Pool> | undefined
+  #pool: pg.Pool | undefined
+  #engine: EmbeddedEngine | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(options: ResolvedOptions, parsers: Readonly<Record<string, TypeParser>> = {}) {
+    this.kind = 'url' in options.target ? 'server' : 'embedded'
+    this.#options = options
+    this.#parsers = new TypeParsers(parsers)
+  }
+
+  /**
+   * Lends a connection; the borrower gives it back with its `release()`.
+   *
+   * @throws {ConnectionFailedError} when the server does not answer in time.
+   * @throws {DatabaseClosedError} after `end()`.
+   */
+  async connect(): Promise<pg.PoolClient> {
+    if (this.#closing !== undefined) throw new DatabaseClosedError()
+    const pool = this.#pool ?? (await this.#open())
+    try {
+      return await pool.connect()
+    } catch (error) {
+      if (pool.totalCount >= pool.options.max && error instanceof Error && /timeout/.test(error.message)) {
+        throw new ConnectionPoolTimeoutError(
+          'no connection became free in time: raise poolSize, or look for a scope that is used inside a transaction',
+          { cause: error },
+        )
+      }
+      throw mapConnectError(error)
+    }
+  }
+
+  /** Waits until every connection was given back, closes them and stops the embedded engine. Safe to call twice. */
+  async end(): Promise<void> {
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    if (this.#opening === undefined) return
+    const pool = await this.#opening.catch(() => undefined)
+    await pool?.end()
+    await this.#engine?.close()
+  }
+
+  async #open(): Promise<pg.Pool> {
+    this.#opening ??= this.#createPool().catch((error: unknown) => {
+      this.#opening = undefined
+      throw error
+    })
+    this.#pool = await this.#opening
+    return this.#pool
+  }
+
+  async #createPool(): Promise<pg.Pool> {
+    const { target, poolSize, connectTimeout, idleTimeout, applicationName, ssl } = this.#options
+    if ('embedded' in target) this.#engine = await startEmbeddedEngine(target.embedded)
+    const source = 'url' in target ? { connectionString: target.url } : this.#engine?.config
+    const pool = new pg.Pool({
+      ...source,
+      ...(ssl === undefined ? {} : { ssl }),
+      application_name: applicationName,
+      max: poolSize,
+      connectionTimeoutMillis: connectTimeout,
+      idleTimeoutMillis: this.kind === 'embedded' ? 0 : idleTimeout,
+      types: this.#parsers,
+      // pg-pool waits for the promise; its types say void
+      // oxlint-disable-next-line typescript/no-misused-promises
+      onConnect: async (client) => await this.#prepareClient(client),
+    })
+    // without a listener a connection that breaks while idle would end the process
+    pool.on('error', () => {})
+    return pool
+  }
+
+  async #prepareClient(client: pg.ClientBase): Promise<void> {
+    // likewise while it is lent: the statement in flight reports the error itself
+    client.on('error', () => {})
+    // the embedded engine keeps one session behind all connections: end what a destroyed one left open
+    if (this.kind === 'embedded') await client.query('rollback')
+    await this.#parsers.load(client)
+  }
+}

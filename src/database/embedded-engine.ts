@@ -1,0 +1,58 @@
+/** PGlite in this process, behind the interface of `pg`. */
+import type { PGlite } from '@electric-sql/pglite'
+import type { ClientConfig } from 'pg'
+import { EmbeddedEngineError, MissingEmbeddedEngineError } from '../errors.ts'
+import { lockDirectory } from './directory-lock.ts'
+
+/** A running embedded engine: what a `pg.Pool` needs to use it, and how to stop it. */
+export interface EmbeddedEngine {
+  readonly config: ClientConfig
+  close(): Promise<void>
+}
+
+/**
+ * Starts the embedded engine, or takes the one that was handed in; that one is the caller's to close.
+ *
+ * @throws {MissingEmbeddedEngineError} when its packages are not installed.
+ * @throws {EmbeddedEngineError} when the directory is in use, damaged or not writable.
+ */
+export async function startEmbeddedEngine(embedded: string | PGlite): Promise<EmbeddedEngine> {
+  const { createPgConfig } = await importEngine(() => import('@electric-sql/pglite/node-postgres'))
+  if (typeof embedded !== 'string')
+    return { config: toClientConfig(createPgConfig(embedded)), close: async () => {} }
+  const { PGlite } = await importEngine(() => import('@electric-sql/pglite'))
+  const { vector } = await importEngine(() => import('@electric-sql/pglite-pgvector'))
+  const isInMemory = embedded === ':memory:'
+  const unlock = isInMemory ? async () => {} : await lockDirectory(embedded)
+  try {
+    const dataDir = isInMemory ? 'memory://' : embedded
+    const engine = await PGlite.create({ dataDir, extensions: { vector } })
+    const close = async (): Promise<void> => {
+      await engine.close()
+      await unlock()
+    }
+    return { config: toClientConfig(createPgConfig(engine)), close }
+  } catch (cause) {
+    await unlock()
+    throw new EmbeddedEngineError(
+      'the embedded database does not start: its directory is damaged, not writable, or of another version; move it away to begin anew',
+      { cause },
+    )
+  }
+}
+
+function toClientConfig(config: object): ClientConfig {
+  // PGlite's configuration holds a `connection` that pg takes in place of a socket; pg's types do not know that field
+  return { ...config }
+}
+
+async function importEngine<M>(load: () => Promise<M>): Promise<M> {
+  try {
+    return await load()
+  } catch (cause) {
+    throw new MissingEmbeddedEngineError(
+      'the embedded database is not installed: npm install @electric-sql/pglite @electric-sql/pglite-pgvector',
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,52 @@
+/** How values arrive: `pg`'s parsers, dates as text, and the types of extensions by their name. */
+import pg from 'pg'
+
+/** Turns the text form of a value into what a row holds. */
+export type TypeParser = (text: string) => unknown
+
+type Format = 'text' | 'binary'
+
+/**
+ * The type parsers of one pool.
+ *
+ * The types of an extension have another oid in every database, so they are given by name and found out once, on the
+ * first connection.
+ */
+export class TypeParsers {
+  readonly #byName: Readonly<Record<string, TypeParser>>
+  readonly #byOid: Map<number, TypeParser> = new Map()
+  readonly #builtins: number
+
+  constructor(byName: Readonly<Record<string, TypeParser>>) {
+    this.#byName = byName
+    // a date has no time zone: a JavaScript Date would shift it by a day for half of the world
+    this.#byOid.set(pg.types.builtins.DATE, String)
+    this.#byOid.set(dateArray, parserOf(textArray))
+    this.#builtins = this.#byOid.size
+  }
+
+  /** Asks the server for the oids of the named types that are not known yet. */
+  async load(client: pg.ClientBase): Promise<void> {
+    const names = Object.keys(this.#byName)
+    if (this.#byOid.size === this.#builtins + names.length) return
+    const { rows } = await client.query<{ oid: number; name: string }>(
+      'select oid, typname::text as name from pg_catalog.pg_type where typname = any($1) and typtype = $2',
+      [names, 'b'],
+    )
+    for (const { oid, name } of rows) {
+      const parser = this.#byName[name]
+      if (parser !== undefined) this.#byOid.set(oid, parser)
+    }
+  }
+
+  /** The interface that `pg` asks: the parser of a type in a format. */
+  getTypeParser(oid: number, format: Format = 'text'): TypeParser {
+    return (format === 'text' ? this.#byOid.get(oid) : undefined) ?? parserOf(oid, format)
+  }
+}
+
+const dateArray = 1182
+const textArray = 1009
+
+/** pg types the oids it knows as a closed list; it takes any. */
+const parserOf: (oid: number, format?: Format) => TypeParser = pg.types.getTypeParser

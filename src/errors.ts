@@ -1,0 +1,485 @@
+/** Every error that the library raises, and the mapping from PostgreSQL's SQLSTATE to them. */
+
+/**
+ * The base of every error that the library raises.
+ *
+ * `code` is a literal to branch on, `isRetryable` says whether running the whole unit of work again can succeed. No error
+ * carries a value: no parameter, no row, no tenant id, no PostgreSQL `detail`.
+ */
+export abstract class IbexError extends Error {
+  abstract override readonly name: string
+  abstract readonly code: string
+  readonly isRetryable: boolean = false
+}
+
+/** Raised by `createDatabase` when an option is missing, unknown or out of range. */
+export class InvalidOptionsError extends IbexError {
+  override readonly name = 'InvalidOptionsError'
+  override readonly code = 'invalid_options'
+}
+
+/** Raised when the embedded database is asked for and its packages are not installed. */
+export class MissingEmbeddedEngineError extends IbexError {
+  override readonly name = 'MissingEmbeddedEngineError'
+  override readonly code = 'missing_embedded_engine'
+}
+
+/** Raised when the embedded database cannot be started: its directory is in use, damaged or not writable. */
+export class EmbeddedEngineError extends IbexError {
+  override readonly name = 'EmbeddedEngineError'
+  override readonly code = 'embedded_engine'
+}
+
+/** Raised when the embedded database is asked for something that needs a server. */
+export class UnsupportedOnEmbeddedError extends IbexError {
+  override readonly name = 'UnsupportedOnEmbeddedError'
+  override readonly code = 'unsupported_on_embedded'
+}
+
+/** Raised when a database is used after `close()`. */
+export class DatabaseClosedError extends IbexError {
+  override readonly name = 'DatabaseClosedError'
+  override readonly code = 'database_closed'
+
+  constructor() {
+    super('the database is closed: create a new one, or close it later')
+  }
+}
+
+/** Raised when no connection can be opened: nobody answers, the name is unknown, the time is over. */
+export class ConnectionFailedError extends IbexError {
+  override readonly name = 'ConnectionFailedError'
+  override readonly code = 'connection_failed'
+  override readonly isRetryable = true
+}
+
+/** Raised when every connection of the pool stayed in use for `connectTimeout`. */
+export class ConnectionPoolTimeoutError extends IbexError {
+  override readonly name = 'ConnectionPoolTimeoutError'
+  override readonly code = 'connection_pool_timeout'
+  override readonly isRetryable = true
+}
+
+/** Raised when an open connection breaks; whether the statement in flight took effect is unknown. */
+export class ConnectionLostError extends IbexError {
+  override readonly name = 'ConnectionLostError'
+  override readonly code = 'connection_lost'
+}
+
+/** Raised before any SQL when a scope is asked for without a tenant. */
+export class MissingTenantError extends IbexError {
+  override readonly name = 'MissingTenantError'
+  override readonly code = 'missing_tenant'
+
+  constructor() {
+    super('tenant id is missing: pass the id of an existing organization')
+  }
+}
+
+/** Raised before any SQL when a tenant id is not a uuid in PostgreSQL's canonical form. */
+export class InvalidTenantIdError extends IbexError {
+  override readonly name = 'InvalidTenantIdError'
+  override readonly code = 'invalid_tenant_id'
+
+  constructor() {
+    super('tenant id is not a uuid: pass the id of an existing organization, 36 characters, without quotes')
+  }
+}
+
+/** Raised when one tenant's scope is handed another tenant's row, or opens a transaction inside another tenant's. */
+export class TenantMismatchError extends IbexError {
+  override readonly name = 'TenantMismatchError'
+  override readonly code = 'tenant_mismatch'
+}
+
+/** Raised when the outer scope is used inside a transaction callback, where its statement would run outside the transaction. */
+export class OuterScopeError extends IbexError {
+  override readonly name = 'OuterScopeError'
+  override readonly code = 'outer_scope'
+
+  constructor() {
+    super(
+      'the outer scope is used inside a transaction callback, so its statement would run outside the transaction: ' +
+        "use the callback's argument (trx), or runOutsideTransaction(…) to do it on purpose",
+    )
+  }
+}
+
+/** Raised when the tenant's organization does not exist, was deleted, or is another tenant's. */
+export class UnknownOrganizationError extends IbexError {
+  override readonly name = 'UnknownOrganizationError'
+  override readonly code = 'unknown_organization'
+
+  constructor(options?: ErrorOptions) {
+    super('organization does not exist: create it with asSystem(…) before its rows, or check the id', options)
+  }
+}
+
+/** Raised when the tenant's organization exists and may not be served. */
+export class InactiveOrganizationError extends IbexError {
+  override readonly name = 'InactiveOrganizationError'
+  override readonly code = 'inactive_organization'
+  readonly status: string
+
+  constructor(status: string) {
+    super(`organization is ${status}: set its status to active or trial before serving it`)
+    this.status = status
+  }
+}
+
+/** Raised by `verifyIsolation` when a tenant's rows would not be kept apart; `problems` says what is wrong, one sentence each. */
+export class IsolationError extends IbexError {
+  override readonly name = 'IsolationError'
+  override readonly code = 'isolation_not_enforced'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`tenant isolation is not enforced: ${problems.join('; ')}`)
+    this.problems = problems
+  }
+}
+
+/** Raised when the database lacks the tables, roles or extension that the migrations create. */
+export class MissingMigrationsError extends IbexError {
+  override readonly name = 'MissingMigrationsError'
+  override readonly code = 'missing_migrations'
+}
+
+/** Raised when a migration cannot run; the message says what an administrator or the author must do. */
+export class MigrationError extends IbexError {
+  override readonly name = 'MigrationError'
+  override readonly code = 'migration_failed'
+}
+
+/** Raised by the `…OrThrow` methods; a row of another tenant looks exactly like a missing one. */
+export class RowNotFoundError extends IbexError {
+  override readonly name = 'RowNotFoundError'
+  override readonly code = 'row_not_found'
+  readonly table: string
+
+  constructor(table: string) {
+    super(`no row with this id in "${table}": it does not exist, was deleted, or belongs to another tenant`)
+    this.table = table
+  }
+}
+
+/** Raised before any SQL when an argument is not what the method takes; `argument` names it. */
+export class InvalidArgumentError extends IbexError {
+  override readonly name = 'InvalidArgumentError'
+  override readonly code = 'invalid_argument'
+  readonly argument: string
+
+  constructor(argument: string, expectation: string) {
+    super(`${argument} ${expectation}`)
+    this.argument = argument
+  }
+}
+
+/** Raised before any SQL when a row, patch, filter or order names a column that the table does not have or that is not writable. */
+export class InvalidColumnError extends IbexError {
+  override readonly name = 'InvalidColumnError'
+  override readonly code = 'invalid_column'
+  readonly table: string
+  readonly column: string
+
+  constructor(table: string, column: string, reason: string) {
+    super(`column "${column}" of "${table}" ${reason}`)
+    this.table = table
+    this.column = column
+  }
+}
+
+/** Raised when a page cursor was altered, or comes from another query or another tenant. */
+export class InvalidCursorError extends IbexError {
+  override readonly name = 'InvalidCursorError'
+  override readonly code = 'invalid_cursor'
+
+  constructor() {
+    super(
+      'cursor does not belong to this query: pass the cursor of the previous page unchanged, with the same filter and order',
+    )
+  }
+}
+
+/** Raised before any SQL when a vector has the wrong dimension or holds a number that is not finite. */
+export class InvalidVectorError extends IbexError {
+  override readonly name = 'InvalidVectorError'
+  override readonly code = 'invalid_vector'
+}
+
+interface DatabaseErrorFields {
+  readonly sqlState: string
+  readonly schema?: string | undefined
+  readonly table?: string | undefined
+  readonly constraint?: string | undefined
+  readonly columns?: readonly string[] | undefined
+}
+
+/** The base of the errors that PostgreSQL reported: names of what is concerned, never a value. */
+export abstract class DatabaseError extends IbexError {
+  readonly sqlState: string
+  readonly schema: string | undefined
+  readonly table: string | undefined
+  readonly constraint: string | undefined
+  readonly columns: readonly string[]
+
+  constructor(message: string, fields: DatabaseErrorFields, options?: ErrorOptions) {
+    super(message, options)
+    this.sqlState = fields.sqlState
+    this.schema = fields.schema
+    this.table = fields.table
+    this.constraint = fields.constraint
+    this.columns = fields.columns ?? []
+  }
+}
+
+/** A row of the same tenant has the same key (23505). */
+export class UniqueViolationError extends DatabaseError {
+  override readonly name = 'UniqueViolationError'
+  override readonly code = 'unique_violation'
+}
+
+/** The row that a column refers to does not exist for this tenant, or is still referred to (23503). */
+export class ForeignKeyViolationError extends DatabaseError {
+  override readonly name = 'ForeignKeyViolationError'
+  override readonly code = 'foreign_key_violation'
+}
+
+/** A required column is null (23502). */
+export class NotNullViolationError extends DatabaseError {
+  override readonly name = 'NotNullViolationError'
+  override readonly code = 'not_null_violation'
+}
+
+/** A value breaks a CHECK constraint (23514). */
+export class CheckViolationError extends DatabaseError {
+  override readonly name = 'CheckViolationError'
+  override readonly code = 'check_violation'
+}
+
+/** A row overlaps another one under an exclusion constraint (23P01). */
+export class ExclusionViolationError extends DatabaseError {
+  override readonly name = 'ExclusionViolationError'
+  override readonly code = 'exclusion_violation'
+}
+
+/** A value does not fit its column's type: syntax, range or length (SQLSTATE class 22). */
+export class DataExceptionError extends DatabaseError {
+  override readonly name = 'DataExceptionError'
+  override readonly code = 'data_exception'
+}
+
+/** The role may not do this, or a policy refuses the row (42501). */
+export class InsufficientPrivilegeError extends DatabaseError {
+  override readonly name = 'InsufficientPrivilegeError'
+  override readonly code = 'insufficient_privilege'
+}
+
+/** A concurrent transaction made this one impossible to serialize (40001). */
+export class SerializationFailureError extends DatabaseError {
+  override readonly name = 'SerializationFailureError'
+  override readonly code = 'serialization_failure'
+  override readonly isRetryable = true
+}
+
+/** Two transactions waited for each other and this one was chosen to give way (40P01). */
+export class DeadlockDetectedError extends DatabaseError {
+  override readonly name = 'DeadlockDetectedError'
+  override readonly code = 'deadlock_detected'
+  override readonly isRetryable = true
+}
+
+/** A lock was not free within `lock_timeout`, or at once with NOWAIT (55P03). */
+export class LockNotAvailableError extends DatabaseError {
+  override readonly name = 'LockNotAvailableError'
+  override readonly code = 'lock_not_available'
+  override readonly isRetryable = true
+}
+
+/** The statement was cancelled: by a timeout, a signal or an administrator (57014). */
+export class QueryCanceledError extends DatabaseError {
+  override readonly name = 'QueryCanceledError'
+  override readonly code = 'query_canceled'
+}
+
+/** A read-only transaction tried to write (25006). */
+export class ReadOnlyTransactionError extends DatabaseError {
+  override readonly name = 'ReadOnlyTransactionError'
+  override readonly code = 'read_only_sql_transaction'
+}
+
+/** A table, schema or function does not exist: most often the migrations were not run (42P01, 3F000, 42883). */
+export class UndefinedObjectError extends DatabaseError {
+  override readonly name = 'UndefinedObjectError'
+  override readonly code = 'undefined_object'
+}
+
+/** The server refused user name or password (28P01, 28000). */
+export class AuthenticationError extends DatabaseError {
+  override readonly name = 'AuthenticationError'
+  override readonly code = 'invalid_authorization'
+}
+
+/** The server has no connection left, is starting or is shutting down (53300, 57P03). */
+export class ServerUnavailableError extends DatabaseError {
+  override readonly name = 'ServerUnavailableError'
+  override readonly code = 'server_unavailable'
+  override readonly isRetryable = true
+}
+
+type DatabaseErrorClass = new (
+  message: string,
+  fields: DatabaseErrorFields,
+  options?: ErrorOptions,
+) => DatabaseError
+
+interface PostgresError extends Error {
+  readonly code: string
+  readonly severity: string
+  readonly schema?: string
+  readonly table?: string
+  readonly column?: string
+  readonly constraint?: string
+  readonly dataType?: string
+  readonly detail?: string
+}
+
+/** What each SQLSTATE becomes, and the text that says the way out. Names are quoted by {@link describe}, values never. */
+const conditions: Readonly<Record<string, readonly [DatabaseErrorClass, string]>> = {
+  '23505': [UniqueViolationError, 'another row of this tenant has the same key'],
+  '23502': [NotNullViolationError, 'a required column is null: give it a value'],
+  '23514': [
+    CheckViolationError,
+    'a value is not allowed by a check constraint: see the column comment or types/database.d.ts',
+  ],
+  '23P01': [ExclusionViolationError, 'the row overlaps another row of this tenant'],
+  '42501': [InsufficientPrivilegeError, 'the role may not do this, or the row is not of this tenant'],
+  '40001': [
+    SerializationFailureError,
+    'a concurrent transaction got in the way: run the transaction again, or pass retry',
+  ],
+  '40P01': [
+    DeadlockDetectedError,
+    'two transactions waited for each other: run the transaction again, or pass retry',
+  ],
+  '55P03': [LockNotAvailableError, 'a lock was not free in time: run the transaction again, or pass retry'],
+  '57014': [QueryCanceledError, 'the statement was cancelled by a timeout, a signal or an administrator'],
+  '25006': [ReadOnlyTransactionError, 'the transaction is read-only: leave readOnly out to write'],
+  '42P01': [UndefinedObjectError, 'a table does not exist: run the migrations, or check its name and schema'],
+  '42883': [
+    UndefinedObjectError,
+    'a function does not exist: run the migrations, or check its name and arguments',
+  ],
+  '3F000': [UndefinedObjectError, 'a schema does not exist: run the migrations, or check its name'],
+  '28P01': [AuthenticationError, 'the server refused the password: check the user and password of the url'],
+  '28000': [AuthenticationError, 'the server refused the user: check the user of the url and pg_hba.conf'],
+  '3D000': [UndefinedObjectError, 'the database does not exist: create it, or check the path of the url'],
+  '53300': [
+    ServerUnavailableError,
+    'the server has no connection left: lower poolSize or raise max_connections',
+  ],
+  '57P03': [ServerUnavailableError, 'the server is starting or shutting down: try again'],
+}
+
+const brokenConnection = /^(08|57P0[12])/
+const unreachable = /^(ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EAI_AGAIN|ENOENT)$/
+const lostMessage = /^Connection terminated|not queryable$|^Client was closed/
+
+/**
+ * Turns an error of `pg` into the class of its condition; an error that is not one of PostgreSQL's passes untouched.
+ *
+ * Values are left behind: PostgreSQL's `detail` and `where` quote keys and rows, messages of class 22 quote input.
+ */
+export function mapDatabaseError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof IbexError) return error
+  if (isPostgresError(error)) return mapPostgresError(error)
+  if (
+    lostMessage.test(error.message) ||
+    ('code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE'))
+  ) {
+    return new ConnectionLostError(
+      'the connection to the server broke: whether the statement took effect is unknown',
+      {
+        cause: error,
+      },
+    )
+  }
+  return error
+}
+
+/** Turns an error met while opening a connection into {@link ConnectionFailedError} or the server's own refusal. */
+export function mapConnectError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof IbexError) return error
+  if (isPostgresError(error)) return mapPostgresError(error)
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (code === '' && !/timeout|terminated/i.test(error.message)) return error
+  const reason = unreachable.test(code) ? ` (${code})` : ''
+  return new ConnectionFailedError(
+    `the server does not answer${reason}: check host and port of the url, and that it runs`,
+    {
+      cause: error,
+    },
+  )
+}
+
+function isPostgresError(error: Error): error is PostgresError {
+  return 'severity' in error && 'code' in error && typeof error.code === 'string' && error.code.length === 5
+}
+
+function mapPostgresError(error: PostgresError): Error {
+  const columns = error.column === undefined ? keyColumns(error.detail) : [error.column]
+  const fields = {
+    sqlState: error.code,
+    schema: error.schema,
+    table: error.table,
+    constraint: error.constraint,
+    columns,
+  }
+  if (error.code === '23503') return foreignKeyError(error, fields)
+  // the message of class 22 quotes the input, so the original is not kept as the cause
+  if (error.code.startsWith('22')) {
+    return new DataExceptionError(
+      `${describe(error)}a value does not fit its column: type, range or length (${error.code})`,
+      fields,
+    )
+  }
+  if (brokenConnection.test(error.code)) {
+    return new ConnectionLostError(
+      'the server closed the connection: whether the statement took effect is unknown',
+      {
+        cause: withoutValues(error),
+      },
+    )
+  }
+  const condition = conditions[error.code]
+  if (condition === undefined) return withoutValues(error)
+  const [ErrorClass, text] = condition
+  return new ErrorClass(`${describe(error)}${text}`, fields, { cause: withoutValues(error) })
+}
+
+function foreignKeyError(error: PostgresError, fields: DatabaseErrorFields): Error {
+  const cause = withoutValues(error)
+  if (error.constraint?.endsWith('_org_id_fkey') === true) return new UnknownOrganizationError({ cause })
+  const isParent = error.message.startsWith('update or delete')
+  const text = isParent
+    ? 'other rows still refer to this row: delete them first'
+    : 'the row it refers to does not exist for this tenant'
+  return new ForeignKeyViolationError(`${describe(error)}${text}`, fields, { cause })
+}
+
+function describe(error: PostgresError): string {
+  if (error.constraint !== undefined) return `constraint "${error.constraint}" of "${error.table ?? ''}": `
+  if (error.table !== undefined) return `table "${error.table}": `
+  return ''
+}
+
+/** Reads the column names, and only them, out of `Key (org_id, slug)=(…) already exists.` */
+function keyColumns(detail: string | undefined): readonly string[] {
+  const names = /^Key \((.*?)\)=/.exec(detail ?? '')?.[1]
+  return names === undefined ? [] : names.split(', ').map((name) => name.replace(/^"|"$/g, ''))
+}
+
+function withoutValues(error: Error): Error {
+  for (const key of ['detail', 'where', 'internalQuery']) Reflect.deleteProperty(error, key)
+  return error
+}
