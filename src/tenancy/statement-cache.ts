@@ -1,0 +1,74 @@
+/** The named prepared statements of one connection. */
+import { LRUCache } from 'lru-cache'
+import type { RowReader } from './row-reader.ts'
+
+/** A statement that this connection has parsed, or is about to. */
+export interface PreparedStatement {
+  readonly name: string
+  /** False until the server confirmed Parse and Describe. */
+  isReady: boolean
+  /** How its rows are read; undefined when it returns none. */
+  reader: RowReader | undefined
+}
+
+/** Statements kept per connection and role: well above what a service sends, well below what hurts a backend's memory. */
+const maxStatements = 250
+
+/** Numbers the caches: on the embedded engine every connection is the same session, where a name may exist only once. */
+let cacheCount = 0
+
+/**
+ * Remembers which statements a connection knows by name, so that each is parsed and planned once.
+ *
+ * Kept per role: PostgreSQL plans a statement again whenever row-level security applies to another role than last time.
+ * The least recently used statement is closed on the server with the next message batch.
+ */
+export class StatementCache {
+  readonly #byRole: Map<string, LRUCache<string, PreparedStatement>> = new Map()
+  readonly #prefix: string
+  #closing: string[] = []
+  #count = 0
+
+  constructor() {
+    cacheCount += 1
+    this.#prefix = `ibex_${cacheCount}`
+  }
+
+  /** The statement of this text, known or new; a new one is not ready and must be parsed. */
+  get(role: string, text: string): PreparedStatement {
+    const statements = this.#statementsOf(role)
+    const known = statements.get(text)
+    if (known !== undefined) return known
+    this.#count += 1
+    const statement = { name: `${this.#prefix}_${this.#count}`, isReady: false, reader: undefined }
+    statements.set(text, statement)
+    return statement
+  }
+
+  /** Forgets a statement whose state on the server is unknown or stale, and closes it with the next batch. */
+  forget(role: string, text: string): void {
+    this.#statementsOf(role).delete(text)
+  }
+
+  /** Forgets every statement: the server no longer knows them, or not all of them. */
+  clear(): void {
+    for (const statements of this.#byRole.values()) statements.clear()
+  }
+
+  /** The names to close, handed out once. */
+  takeClosing(): readonly string[] {
+    if (this.#closing.length === 0) return this.#closing
+    const names = this.#closing
+    this.#closing = []
+    return names
+  }
+
+  #statementsOf(role: string): LRUCache<string, PreparedStatement> {
+    let statements = this.#byRole.get(role)
+    if (statements === undefined) {
+      statements = new LRUCache({ max: maxStatements, dispose: ({ name }) => this.#closing.push(name) })
+      this.#byRole.set(role, statements)
+    }
+    return statements
+  }
+}

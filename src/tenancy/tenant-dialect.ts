@@ -1,0 +1,83 @@
+/** A complete PostgreSQL dialect for Kysely whose every statement carries a role and settings. */
+import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
+import type { DatabaseIntrospector, Dialect, DialectAdapter, Driver, Kysely, QueryCompiler } from 'kysely'
+import type { QueryEvent } from '../database/options.ts'
+import { mapDatabaseError } from '../errors.ts'
+import { settingsStatement } from './settings.ts'
+import type { Settings } from './settings.ts'
+import { TenantDriver } from './tenant-driver.ts'
+import type { TenantDriverConfig } from './tenant-driver.ts'
+import type { TenantPool } from './wire.ts'
+
+/** The setting that policies compare `org_id` with. */
+export const tenantSetting = 'app.current_org_id'
+
+/** The options of {@link TenantDialect}. */
+export interface TenantDialectConfig {
+  /** A `pg.Pool`, or a function that makes one. `db.destroy()` ends it. */
+  readonly pool: TenantPool | (() => Promise<TenantPool>)
+  /** Transaction-local settings that travel with every statement: `{ 'app.current_org_id': id }`. */
+  readonly settings?: Settings
+  /** The role that every statement runs as; the login must be a member of it. Default: the login itself. */
+  readonly role?: string | undefined
+  /** Named prepared statements (default true). */
+  readonly prepare?: boolean
+  readonly onQuery?: ((event: QueryEvent) => void) | undefined
+  /** Stops the statement in flight and refuses every later one; meant for one transaction. */
+  readonly signal?: AbortSignal | undefined
+  /** What {@link QueryEvent} tells about a system scope. */
+  readonly systemReason?: string | undefined
+  /** Turns an error of `pg` into what is thrown (default: the classes of this library). */
+  readonly mapError?: (error: unknown) => unknown
+}
+
+/**
+ * Kysely's PostgreSQL dialect, with a role and settings that travel in the same round trip as the statement.
+ *
+ * ```ts
+ * const db = new Kysely<DB>({
+ *   dialect: new TenantDialect({ pool, role: 'ibex_app', settings: { 'app.current_org_id': orgId } }),
+ * })
+ * ```
+ */
+export class TenantDialect implements Dialect {
+  readonly #config: TenantDriverConfig
+
+  constructor(config: TenantDialectConfig) {
+    const {
+      pool,
+      settings = {},
+      role,
+      prepare = true,
+      onQuery,
+      signal,
+      systemReason,
+      mapError = mapDatabaseError,
+    } = config
+    const prefix = settingsStatement(role === undefined ? settings : { role, ...settings })
+    this.#config = {
+      pool,
+      prepare,
+      tenant: settings[tenantSetting],
+      traits: { role, prefix, signal, systemReason, onQuery, mapError },
+    }
+  }
+
+  createDriver(): Driver {
+    return new TenantDriver(this.#config)
+  }
+
+  createQueryCompiler(): QueryCompiler {
+    return new PostgresQueryCompiler()
+  }
+
+  createAdapter(): DialectAdapter {
+    return new PostgresAdapter()
+  }
+
+  // Kysely's Dialect hands over a Kysely of any schema
+  // oxlint-disable-next-line typescript/no-explicit-any
+  createIntrospector(db: Kysely<any>): DatabaseIntrospector {
+    return new PostgresIntrospector(db)
+  }
+}

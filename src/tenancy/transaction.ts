@@ -1,0 +1,152 @@
+/** Runs a callback in a transaction or a savepoint, with isolation level, read-only mode and retries. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ControlledTransaction, IsolationLevel, Kysely } from 'kysely'
+import { IbexError, InvalidArgumentError } from '../errors.ts'
+import { runInsideTransaction } from './ambient-transaction.ts'
+import type { Actor } from './scope.ts'
+import type { TenantPool } from './wire.ts'
+
+/** The options of `transaction`. */
+export interface TransactionOptions {
+  /** Default: the server's, normally `read committed`. */
+  readonly isolationLevel?: Exclude<IsolationLevel, 'snapshot'> | undefined
+  /** The transaction cannot write. */
+  readonly readOnly?: boolean | undefined
+  /**
+   * Runs the callback again after a serialization failure or a deadlock: how many times at most (`true` = 3). The callback
+   * must have no other effects than its statements.
+   */
+  readonly retry?: boolean | number | undefined
+  /** Milliseconds that each statement may take. */
+  readonly statementTimeout?: number | undefined
+  /** Cancels the statement in flight, rolls back, and rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+  /** Who acts, for this transaction. */
+  readonly actor?: Actor | undefined
+  /** Why, for this transaction: recorded with every version of a memory. */
+  readonly changeReason?: string | undefined
+}
+
+/** The database handle of a transaction. */
+export type TransactionHandle<DB> = ControlledTransaction<DB>
+
+const known: ReadonlySet<string> = new Set<keyof TransactionOptions>([
+  'isolationLevel',
+  'readOnly',
+  'retry',
+  'statementTimeout',
+  'signal',
+  'actor',
+  'changeReason',
+])
+const isolationLevels: ReadonlySet<string> = new Set([
+  'read uncommitted',
+  'read committed',
+  'repeatable read',
+  'serializable',
+])
+
+/**
+ * Checks the options of `transaction`.
+ *
+ * @throws {InvalidArgumentError} when one is unknown or out of range.
+ */
+export function checkTransactionOptions(options: TransactionOptions): void {
+  for (const key of Object.keys(options)) {
+    if (!known.has(key))
+      throw new InvalidArgumentError(
+        `transaction option "${key}"`,
+        `does not exist: known are ${[...known].join(', ')}`,
+      )
+  }
+  const { isolationLevel, retry, statementTimeout } = options
+  if (isolationLevel !== undefined && !isolationLevels.has(isolationLevel)) {
+    throw new InvalidArgumentError('isolationLevel', `must be one of ${[...isolationLevels].join(', ')}`)
+  }
+  if (typeof retry === 'number' && (!Number.isSafeInteger(retry) || retry < 0)) {
+    throw new InvalidArgumentError('retry', 'must be true, false or a whole number of at least 0')
+  }
+  if (statementTimeout !== undefined && (!Number.isSafeInteger(statementTimeout) || statementTimeout < 1)) {
+    throw new InvalidArgumentError('statementTimeout', 'must be a whole number of milliseconds of at least 1')
+  }
+}
+
+/** Runs `callback` in a transaction of its own: commits when it returns, rolls back when it throws. */
+export async function runTransaction<DB, T>(
+  db: Kysely<DB>,
+  ambient: { readonly pool: TenantPool; readonly tenant: string | undefined },
+  options: TransactionOptions,
+  callback: (trx: TransactionHandle<DB>) => Promise<T>,
+): Promise<T> {
+  const retries = options.retry === true ? 3 : Number(options.retry ?? 0)
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await runOnce(db, ambient, options, callback)
+    } catch (error) {
+      if (attempt >= retries || !isConflict(error)) throw error
+      // exponential back-off with jitter: two that met once would otherwise meet again
+      await delay(
+        Math.random() * 10 * 2 ** attempt,
+        undefined,
+        options.signal === undefined ? {} : { signal: options.signal },
+      )
+    }
+  }
+}
+
+/** Runs `callback` in a savepoint of an open transaction: what it did is undone when it throws, the rest stays. */
+export async function runSavepoint<DB, T>(
+  trx: TransactionHandle<DB>,
+  callback: (trx: TransactionHandle<DB>) => Promise<T>,
+): Promise<T> {
+  savepointCount += 1
+  const name = `ibex_savepoint_${savepointCount}`
+  const nested = await trx.savepoint(name).execute()
+  try {
+    const result = await callback(nested)
+    await nested.releaseSavepoint(name).execute()
+    return result
+  } catch (error) {
+    // when this fails the transaction cannot go on either; the first error says why
+    await nested
+      .rollbackToSavepoint(name)
+      .execute()
+      .catch(() => {})
+    throw error
+  }
+}
+
+let savepointCount = 0
+
+async function runOnce<DB, T>(
+  db: Kysely<DB>,
+  ambient: { readonly pool: TenantPool; readonly tenant: string | undefined },
+  options: TransactionOptions,
+  callback: (trx: TransactionHandle<DB>) => Promise<T>,
+): Promise<T> {
+  options.signal?.throwIfAborted()
+  let builder = db.startTransaction()
+  if (options.isolationLevel !== undefined) builder = builder.setIsolationLevel(options.isolationLevel)
+  if (options.readOnly === true) builder = builder.setAccessMode('read only')
+  const trx = await builder.execute()
+  try {
+    const result = await runInsideTransaction(ambient, async () => await callback(trx))
+    await trx.commit().execute()
+    return result
+  } catch (error) {
+    // a rollback that fails destroys the connection, which rolls back too; the first error says why
+    if (!trx.isCommitted)
+      await trx
+        .rollback()
+        .execute()
+        .catch(() => {})
+    throw error
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  return (
+    error instanceof IbexError &&
+    (error.code === 'serialization_failure' || error.code === 'deadlock_detected')
+  )
+}
