@@ -1,0 +1,29 @@
+/** Configuration of `npx kysely migrate …`: the same connection rules as the scripts. */
+import { defineConfig } from 'kysely-ctl'
+import type { DefineConfigInput } from 'kysely-ctl'
+import { migrationProvider } from './migrations/index.ts'
+import { scriptTarget } from './src/database/script-target.ts'
+import { migrationTableSchema } from './src/migration/migrate.ts'
+import { migrationDialect } from './src/migration/migration-dialect.ts'
+
+const config: DefineConfigInput = defineConfig({
+  dialect: () => {
+    const { target, notice } = scriptTarget()
+    if (notice !== undefined) process.stderr.write(`${notice}\n`)
+    return migrationDialect({ target })
+  },
+  migrations: {
+    migrationTableSchema,
+    provider: migrationProvider,
+    getMigrationPrefix: nextPrefix,
+  },
+})
+
+export default config
+
+/** `YYYYMMDD_NNNN_`: today, and the number after the last migration's. */
+async function nextPrefix(): Promise<string> {
+  const day = new Date().toISOString().slice(0, 10).replaceAll('-', '')
+  const count = Object.keys(await migrationProvider.getMigrations()).length
+  return `${day}_${String(count + 1).padStart(4, '0')}_`
+}

@@ -1,0 +1,50 @@
+/** All migrations of ibex-db, listed one by one so that they are found in the published package too. */
+import type { MigrationProvider } from 'kysely/migration'
+import * as createRoles from './20261122_0001_create_roles.ts'
+import * as createExtension from './20261122_0002_create_extension.ts'
+import * as createSchema from './20261122_0003_create_schema.ts'
+import * as createFunctions from './20261122_0004_create_functions.ts'
+import * as createOrganizations from './20261122_0005_create_organizations.ts'
+import * as createUsers from './20261122_0006_create_users.ts'
+import * as createAgents from './20261122_0007_create_agents.ts'
+import * as createTokens from './20261122_0008_create_tokens.ts'
+import * as createDirectives from './20261122_0009_create_directives.ts'
+import * as createDirectiveVersions from './20261122_0010_create_directive_versions.ts'
+import * as referenceActiveVersion from './20261122_0011_reference_active_version.ts'
+import * as createSessions from './20261122_0012_create_sessions.ts'
+import * as createCheckpoints from './20261122_0013_create_checkpoints.ts'
+import * as createMemories from './20261122_0014_create_memories.ts'
+import * as createMemoryVersions from './20261122_0015_create_memory_versions.ts'
+import * as createMemoryRelationships from './20261122_0016_create_memory_relationships.ts'
+import * as createMemoryTags from './20261122_0017_create_memory_tags.ts'
+import * as createMemoryUsage from './20261122_0018_create_memory_usage.ts'
+
+/**
+ * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
+ *
+ * Keep its tables apart from those of your own migrations: `new Migrator({ db, provider: migrationProvider,
+ * migrationTableSchema: 'ibex_core' })`.
+ */
+export const migrationProvider: MigrationProvider = {
+  getMigrations: async () =>
+    await Promise.resolve({
+      '20261122_0001_create_roles': createRoles,
+      '20261122_0002_create_extension': createExtension,
+      '20261122_0003_create_schema': createSchema,
+      '20261122_0004_create_functions': createFunctions,
+      '20261122_0005_create_organizations': createOrganizations,
+      '20261122_0006_create_users': createUsers,
+      '20261122_0007_create_agents': createAgents,
+      '20261122_0008_create_tokens': createTokens,
+      '20261122_0009_create_directives': createDirectives,
+      '20261122_0010_create_directive_versions': createDirectiveVersions,
+      '20261122_0011_reference_active_version': referenceActiveVersion,
+      '20261122_0012_create_sessions': createSessions,
+      '20261122_0013_create_checkpoints': createCheckpoints,
+      '20261122_0014_create_memories': createMemories,
+      '20261122_0015_create_memory_versions': createMemoryVersions,
+      '20261122_0016_create_memory_relationships': createMemoryRelationships,
+      '20261122_0017_create_memory_tags': createMemoryTags,
+      '20261122_0018_create_memory_usage': createMemoryUsage,
+    }),
+}

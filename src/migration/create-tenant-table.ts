@@ -1,0 +1,162 @@
+/** Creates a tenant table with everything that protects it, in one call. */
+import type { Column, Columns } from './columns.ts'
+import { columnSql } from './columns.ts'
+import { writeComments } from './comments.ts'
+import type { MigrationHandle } from './handle.ts'
+import { run } from './handle.ts'
+import type { TableName } from './names.ts'
+import { objectName, parseTableName, quoteColumns } from './names.ts'
+import { createHashPartitions } from './partitions.ts'
+import type { TenantReference } from './references.ts'
+import { indexReference, referenceSql } from './references.ts'
+import { isolate } from './tenant-isolation.ts'
+import { refuseChanges, touchUpdatedAt } from './triggers.ts'
+
+/** What a tenant table is, beyond what every tenant table has. */
+export type TenantTableDefinition = ChangeableTable | AppendOnlyTable
+
+/** A table whose rows change. */
+export interface ChangeableTable extends TableDefinition {
+  readonly appendOnly?: false
+  /** Adds `deleted_at`. */
+  readonly softDelete?: boolean
+}
+
+/** A table whose rows never change: no `updated_at`, no right to UPDATE or DELETE, and a trigger that raises for everybody. */
+export interface AppendOnlyTable extends TableDefinition {
+  readonly appendOnly: true
+  readonly softDelete?: false
+}
+
+/** What both kinds have. */
+export interface TableDefinition {
+  /** What a row is; the generated types carry it. */
+  readonly comment: string
+  readonly columns: Columns
+  /** The key after `org_id`. Without it the table gets an `id` and is keyed by that. */
+  readonly primaryKey?: readonly string[]
+  /** Further keys, each without the `org_id` that it begins with. */
+  readonly unique?: readonly (readonly string[])[]
+  /** Conditions over several columns; those of one column belong to it. */
+  readonly checks?: readonly TableCheck[]
+  readonly references?: readonly TenantReference[]
+  /** Splits the table by hash of `org_id` into so many partitions. */
+  readonly partitions?: number
+}
+
+/** A condition over several columns. */
+export interface TableCheck {
+  /** The columns that name it. */
+  readonly columns: readonly string[]
+  readonly condition: string
+}
+
+/**
+ * Creates a tenant table: `org_id` and `id`, keys, times, policies, exact rights, triggers, comments.
+ *
+ * Works for a table of your own, in a schema of your own; the migrations of ibex-db must have run before.
+ *
+ * ```ts
+ * await createTenantTable(db, 'public.notes', {
+ *   comment: 'Something that an agent wrote down.',
+ *   softDelete: true,
+ *   columns: {
+ *     agent_id: { type: 'uuid' },
+ *     title: textOfLength(1, 200),
+ *     status: oneOf(['draft', 'published'], { value: 'draft' }),
+ *   },
+ *   references: [{ columns: ['agent_id'], table: 'ibex_core.agents', onDelete: 'cascade' }],
+ * })
+ * ```
+ *
+ * The way down is `drop table public.notes`.
+ */
+export async function createTenantTable(
+  db: MigrationHandle,
+  table: string,
+  definition: TenantTableDefinition,
+): Promise<void> {
+  const name = parseTableName(table)
+  const { primaryKey = ['id'], partitions } = definition
+  const columns: Columns = {
+    org_id: tenantColumn,
+    ...(definition.primaryKey === undefined ? { id: idColumn } : {}),
+    ...definition.columns,
+    ...timeColumns(definition),
+  }
+  const constraints = [
+    `constraint ${objectName(name, ['org_id', ...primaryKey], 'pkey')} primary key (${quoteColumns(['org_id', ...primaryKey])})`,
+    `constraint ${objectName(name, ['org_id'], 'fkey')} foreign key (org_id) references ibex_core.organizations (id) on delete cascade`,
+    ...(definition.unique ?? []).map((key) => uniqueSql(name, ['org_id', ...key])),
+    ...(definition.references ?? []).map((reference) => referenceSql(name, reference)),
+  ]
+  await createTable(db, name, { ...definition, columns, constraints, tenantColumn: 'org_id' })
+  if (partitions !== undefined) await createHashPartitions(db, name, partitions)
+  for (const reference of definition.references ?? []) await indexReference(db, table, reference)
+}
+
+/**
+ * Creates the table of the tenants themselves: its `id` is the tenant, and its keys reach across tenants.
+ *
+ * There is one such table, `ibex_core.organizations`.
+ */
+export async function createTenantRoot(
+  db: MigrationHandle,
+  table: string,
+  definition: Omit<ChangeableTable, 'primaryKey' | 'references' | 'partitions'>,
+): Promise<void> {
+  const name = parseTableName(table)
+  const columns = { id: idColumn, ...definition.columns, ...timeColumns(definition) }
+  const constraints = [
+    `constraint ${objectName(name, ['id'], 'pkey')} primary key (id)`,
+    ...(definition.unique ?? []).map((key) => uniqueSql(name, key)),
+  ]
+  await createTable(db, name, { ...definition, columns, constraints, tenantColumn: 'id' })
+}
+
+const tenantColumn: Column = { type: 'uuid', default: 'ibex_core.current_org_id()' }
+const idColumn: Column = { type: 'uuid', default: 'gen_random_uuid()' }
+const now: Column = { type: 'timestamptz', default: 'now()' }
+
+function timeColumns({ appendOnly = false, softDelete = false }: TenantTableDefinition): Columns {
+  return {
+    created_at: now,
+    ...(appendOnly ? {} : { updated_at: now }),
+    ...(softDelete ? { deleted_at: { type: 'timestamptz', optional: true } } : {}),
+  }
+}
+
+interface Parts {
+  readonly comment: string
+  readonly columns: Columns
+  readonly constraints: readonly string[]
+  readonly tenantColumn: string
+  readonly appendOnly?: boolean
+  readonly checks?: readonly TableCheck[]
+  readonly partitions?: number
+}
+
+async function createTable(db: MigrationHandle, table: TableName, parts: Parts): Promise<void> {
+  const { columns, constraints, tenantColumn, appendOnly = false, checks = [], partitions } = parts
+  const lines = [
+    ...Object.entries(columns).map(([name, column]) => columnSql(name, column)),
+    ...constraints,
+    ...Object.entries(columns).flatMap(([name, { check }]) =>
+      check === undefined ? [] : [checkSql(table, [name], check(name))],
+    ),
+    ...checks.map((check) => checkSql(table, check.columns, check.condition)),
+  ]
+  const partitionBy = partitions === undefined ? '' : ` partition by hash (${tenantColumn})`
+  await run(db, `create table ${table.sql} (\n  ${lines.join(',\n  ')}\n)${partitionBy}`)
+  await isolate(db, table, { tenantColumn, appendOnly })
+  await (appendOnly ? refuseChanges(db, table) : touchUpdatedAt(db, table))
+  await writeComments(db, table, parts)
+}
+
+function uniqueSql(table: TableName, columns: readonly string[]): string {
+  return `constraint ${objectName(table, columns, 'key')} unique (${quoteColumns(columns)})`
+}
+
+function checkSql(table: TableName, columns: readonly string[], condition: string): string {
+  return `constraint ${objectName(table, columns, 'check')} check (${condition})`
+}

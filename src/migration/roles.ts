@@ -1,0 +1,114 @@
+/** The three roles that the policies name. They belong to the whole cluster, not to one database. */
+import { InsufficientPrivilegeError, MigrationError } from '../errors.ts'
+import type { MigrationHandle } from './handle.ts'
+import { read, run, sqlStateOf } from './handle.ts'
+
+/** The role of a tenant's statements: held by the policies, with exact grants. */
+export const appRole = 'ibex_app'
+
+/** The role of cross-tenant jobs, with a policy of its own. */
+export const systemRole = 'ibex_system'
+
+/** Will own the search functions. */
+const searchRole = 'ibex_search'
+
+/** All roles that migrations create. */
+export const roles: readonly string[] = [appRole, systemRole, searchRole]
+
+const roleList = roles.map((role) => `'${role}'`).join(', ')
+
+/**
+ * Creates the roles where they are missing, checks those that exist, and lets this login take them on.
+ *
+ * ```sql
+ * create role ibex_app nologin nosuperuser nobypassrls
+ * ```
+ *
+ * There is no counterpart for `down`: other databases of the cluster and logins hold on to the roles, and dropping one
+ * silently takes it from every login that was granted it.
+ *
+ * @throws {InsufficientPrivilegeError} when the server refuses; the message is what an administrator must run.
+ * @throws {MigrationError} when a role exists with rights that void row-level security.
+ */
+export async function createRoles(db: MigrationHandle): Promise<void> {
+  const existing = await readRoles(db)
+  for (const role of existing) checkAttributes(role)
+  const missing = roles.filter((role) => !existing.some(({ name }) => name === role))
+  // asked first: once a statement was refused, the transaction answers no question
+  const login = await readLogin(db)
+  for (const role of missing) await createRole(db, role, [...missing.map(createStatement), login.grant])
+  if (!login.isMember) await grantMembership(db, login.grant)
+}
+
+interface Role {
+  readonly name: string
+  readonly attributes: readonly string[]
+}
+
+async function readRoles(db: MigrationHandle): Promise<readonly Role[]> {
+  return await read<Role>(
+    db,
+    `select rolname::text as name, array_remove(array[
+      case when rolcanlogin then 'login' end, case when rolsuper then 'superuser' end,
+      case when rolbypassrls then 'bypassrls' end, case when rolcreaterole then 'createrole' end,
+      case when rolcreatedb then 'createdb' end, case when rolreplication then 'replication' end], null) as attributes
+    from pg_catalog.pg_roles where rolname in (${roleList})`,
+  )
+}
+
+function checkAttributes({ name, attributes }: Role): void {
+  if (attributes.length === 0) return
+  const statement = `alter role ${name} ${attributes.map((attribute) => `no${attribute}`).join(' ')}`
+  throw new MigrationError(
+    `role ${name} exists with ${attributes.join(', ')}, so tenants would not be kept apart: let an administrator run: ${statement};`,
+  )
+}
+
+function createStatement(role: string): string {
+  return `create role ${role} nologin nosuperuser nobypassrls`
+}
+
+async function createRole(
+  db: MigrationHandle,
+  role: string,
+  byAdministrator: readonly string[],
+): Promise<void> {
+  try {
+    // another database of the cluster may be migrated at this moment
+    await run(
+      db,
+      `do $$ begin ${createStatement(role)}; exception when duplicate_object or unique_violation then null; end $$`,
+    )
+  } catch (cause) {
+    if (sqlStateOf(cause) !== '42501') throw cause
+    throw new InsufficientPrivilegeError(
+      `this login may not create roles: let an administrator run: ${byAdministrator.join('; ')};`,
+      { sqlState: '42501' },
+      { cause },
+    )
+  }
+}
+
+interface Login {
+  /** Gives this login the roles. Since PostgreSQL 16 without inheriting them: unscoped statements keep no rights. */
+  readonly grant: string
+  readonly isMember: boolean
+}
+
+async function readLogin(db: MigrationHandle): Promise<Login> {
+  const [login] = await read<Login>(
+    db,
+    `select format('grant ${roles.join(', ')} to %I', session_user)
+        || case when version >= 160000 then ' with inherit false, set true' else '' end as grant,
+      rolsuper or (select count(*) from pg_catalog.pg_roles as role where role.rolname in (${roleList})
+        and pg_has_role(session_user, role.oid, case when version >= 160000 then 'SET' else 'MEMBER' end)) = ${roles.length} as "isMember"
+    from (select current_setting('server_version_num')::int as version) as server, pg_catalog.pg_roles where rolname = session_user`,
+  )
+  if (login === undefined) throw new MigrationError('the login of this connection does not exist any more')
+  return login
+}
+
+async function grantMembership(db: MigrationHandle, statement: string): Promise<void> {
+  // a login that only migrates needs no membership, so a refusal is no error
+  await run(db, `do $$ begin ${statement}; exception when insufficient_privilege then null; end $$`)
+}

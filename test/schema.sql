@@ -1,0 +1,752 @@
+-- Written by `npm run schema:dump`: the schema after all migrations. Do not edit.
+
+create role ibex_app nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
+create role ibex_search nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
+create role ibex_system nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
+
+create extension vector;
+
+create schema ibex_core;
+grant usage on schema ibex_core to ibex_app;
+grant usage on schema ibex_core to ibex_search;
+grant usage on schema ibex_core to ibex_system;
+
+CREATE OR REPLACE FUNCTION ibex_core.current_org_id()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (NULLIF(current_setting('app.current_org_id'::text, true), ''::text))::uuid;
+grant execute on function ibex_core.current_org_id() to ibex_app;
+grant execute on function ibex_core.current_org_id() to ibex_search;
+grant execute on function ibex_core.current_org_id() to ibex_system;
+comment on function ibex_core.current_org_id() is 'The tenant of the session: the setting app.current_org_id, or null without one.';
+CREATE OR REPLACE FUNCTION ibex_core.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- deeper than 1 is the work of a foreign key: the row goes with the one that it belongs to
+  if pg_trigger_depth() < 2 then
+    raise insufficient_privilege
+      using message = format('table "%s" is append-only: insert a new row instead', tg_table_name), table = tg_table_name;
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$function$;
+comment on function ibex_core.refuse_change() is 'Raises for every UPDATE, DELETE and TRUNCATE of an append-only table but those of foreign keys.';
+CREATE OR REPLACE FUNCTION ibex_core.touch_updated_at()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.updated_at := now();
+  return new;
+end
+$function$;
+comment on function ibex_core.touch_updated_at() is 'Sets updated_at; the condition of the trigger says whether the row really changed.';
+CREATE OR REPLACE FUNCTION ibex_core.write_memory_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  change text := case
+    when tg_op = 'INSERT' then 'create'
+    when old.deleted_at is null and new.deleted_at is not null then 'delete'
+    when old.deleted_at is not null and new.deleted_at is null then 'restore'
+    when old.status = new.status then 'update'
+    when new.status = 'superseded' then 'supersede'
+    when new.status = 'merged' then 'merge'
+    when new.status = 'archived' then 'archive'
+    when new.status = 'active' and old.status in ('superseded', 'merged', 'archived') then 'restore'
+    else 'update'
+  end;
+begin
+  insert into ibex_core.memory_versions (org_id, memory_id, version_num, operation, content, category, status, tier,
+    importance, confidence, metadata, changed_by_type, changed_by, change_reason)
+  select new.org_id, new.id, coalesce(max(version_num), 0) + 1, change, new.content, new.category, new.status, new.tier,
+    new.importance, new.confidence, new.metadata,
+    coalesce(nullif(current_setting('app.actor_type', true), ''), 'system'),
+    nullif(current_setting('app.actor_id', true), ''),
+    nullif(current_setting('app.change_reason', true), '')
+  from ibex_core.memory_versions where org_id = new.org_id and memory_id = new.id;
+  return null;
+end
+$function$;
+comment on function ibex_core.write_memory_version() is 'Writes the new state of a memory to memory_versions, with actor and reason from the settings of the transaction.';
+
+create table ibex_core.agents (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  created_by uuid,
+  name text not null,
+  slug text not null,
+  tagline text,
+  avatar_emoji text,
+  status text default 'draft'::text not null,
+  config jsonb default '{}'::jsonb not null,
+  metadata jsonb default '{}'::jsonb not null,
+  personality jsonb default '{}'::jsonb not null,
+  model_config jsonb default '{"model_name": "default", "temperature": 0.7, "max_output_tokens": 4096}'::jsonb not null,
+  memory_config jsonb default '{"auto_extract": true, "token_budget": 2000, "retrieval_weights": {"recency": 0.25, "frequency": 0.05, "relevance": 0.4, "confidence": 0.1, "usefulness": 0.2}, "summarize_interval": 20, "auto_pin_preferences": true}'::jsonb not null,
+  boundaries jsonb default '{"max_autonomy": "execute", "max_tool_calls_per_turn": 10}'::jsonb not null,
+  shared_skill_names text[] default '{}'::text[] not null,
+  custom_skill_names text[] default '{}'::text[] not null,
+  disabled_skill_names text[] default '{}'::text[] not null,
+  tags text[] default '{}'::text[] not null,
+  total_sessions integer default 0 not null,
+  total_memories integer default 0 not null,
+  total_tokens_used bigint default 0 not null,
+  last_active_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint agents_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint agents_org_id_created_by_fkey FOREIGN KEY (org_id, created_by) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (created_by),
+  constraint agents_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint agents_boundaries_check CHECK ((jsonb_typeof(boundaries) = 'object'::text)),
+  constraint agents_config_check CHECK ((jsonb_typeof(config) = 'object'::text)),
+  constraint agents_memory_config_check CHECK ((jsonb_typeof(memory_config) = 'object'::text)),
+  constraint agents_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint agents_model_config_check CHECK ((jsonb_typeof(model_config) = 'object'::text)),
+  constraint agents_personality_check CHECK ((jsonb_typeof(personality) = 'object'::text)),
+  constraint agents_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'active'::text, 'paused'::text, 'suspended'::text, 'archived'::text]))),
+  constraint agents_total_memories_check CHECK ((total_memories >= 0)),
+  constraint agents_total_sessions_check CHECK ((total_sessions >= 0)),
+  constraint agents_total_tokens_used_check CHECK ((total_tokens_used >= 0))
+);
+CREATE INDEX agents_org_id_created_by_idx ON ibex_core.agents USING btree (org_id, created_by) WHERE (created_by IS NOT NULL);
+CREATE UNIQUE INDEX agents_org_id_slug_key ON ibex_core.agents USING btree (org_id, slug) WHERE (deleted_at IS NULL);
+alter table ibex_core.agents enable row level security;
+alter table ibex_core.agents force row level security;
+create policy agents_system_access on ibex_core.agents as permissive for all to ibex_system using (true) with check (true);
+create policy agents_tenant_isolation on ibex_core.agents as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.agents to ibex_app;
+grant delete, insert, select on ibex_core.agents to ibex_system;
+grant update (id, created_by, name, slug, tagline, avatar_emoji, status, config, metadata, personality, model_config, memory_config, boundaries, shared_skill_names, custom_skill_names, disabled_skill_names, tags, total_sessions, total_memories, total_tokens_used, last_active_at, created_at, updated_at, deleted_at) on ibex_core.agents to ibex_app;
+grant update (id, created_by, name, slug, tagline, avatar_emoji, status, config, metadata, personality, model_config, memory_config, boundaries, shared_skill_names, custom_skill_names, disabled_skill_names, tags, total_sessions, total_memories, total_tokens_used, last_active_at, created_at, updated_at, deleted_at) on ibex_core.agents to ibex_system;
+CREATE TRIGGER agents_touch_updated_at BEFORE UPDATE ON ibex_core.agents FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.agents is 'An AI agent of an organization. Its effective skills are (shared + custom) without disabled.';
+comment on column ibex_core.agents.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.agents.created_by is 'The user who created the agent.';
+comment on column ibex_core.agents.slug is 'The name in URLs; unique among the living agents of the organization.';
+comment on column ibex_core.agents.model_config is 'Which language model answers and how; model_name "default" leaves the choice to the service.';
+comment on column ibex_core.agents.memory_config is 'How memories are extracted and searched; the weights add up to 1.';
+comment on column ibex_core.agents.boundaries is 'What the agent may do without asking.';
+comment on column ibex_core.agents.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.agents.deleted_at is 'When the row was soft-deleted; null while it lives.';
+
+create table ibex_core.checkpoints (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  session_id uuid not null,
+  agent_id uuid not null,
+  turn_index integer not null,
+  request_id text,
+  messages_hash character(64),
+  completion_hash character(64),
+  input_tokens integer default 0 not null,
+  output_tokens integer default 0 not null,
+  model text,
+  provider text,
+  latency_ms integer,
+  provider_request_id text,
+  is_streaming boolean default false not null,
+  is_complete boolean default true not null,
+  state jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  constraint checkpoints_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint checkpoints_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE CASCADE,
+  constraint checkpoints_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint checkpoints_org_id_session_id_fkey FOREIGN KEY (org_id, session_id) REFERENCES ibex_core.sessions(org_id, id) ON DELETE CASCADE,
+  constraint checkpoints_org_id_session_id_turn_index_key UNIQUE (org_id, session_id, turn_index),
+  constraint checkpoints_completion_hash_check CHECK ((completion_hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint checkpoints_input_tokens_check CHECK ((input_tokens >= 0)),
+  constraint checkpoints_latency_ms_check CHECK ((latency_ms >= 0)),
+  constraint checkpoints_messages_hash_check CHECK ((messages_hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint checkpoints_output_tokens_check CHECK ((output_tokens >= 0)),
+  constraint checkpoints_state_check CHECK ((jsonb_typeof(state) = 'object'::text)),
+  constraint checkpoints_turn_index_check CHECK ((turn_index >= 0))
+);
+CREATE INDEX checkpoints_org_id_agent_id_idx ON ibex_core.checkpoints USING btree (org_id, agent_id);
+alter table ibex_core.checkpoints enable row level security;
+alter table ibex_core.checkpoints force row level security;
+create policy checkpoints_system_access on ibex_core.checkpoints as permissive for all to ibex_system using (true) with check (true);
+create policy checkpoints_tenant_isolation on ibex_core.checkpoints as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant insert, select on ibex_core.checkpoints to ibex_app;
+grant insert, select on ibex_core.checkpoints to ibex_system;
+CREATE TRIGGER checkpoints_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.checkpoints FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
+CREATE TRIGGER checkpoints_refuse_truncate BEFORE TRUNCATE ON ibex_core.checkpoints FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
+comment on table ibex_core.checkpoints is 'What happened in a turn of a session, and what a resume needs. Append-only.';
+comment on column ibex_core.checkpoints.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.checkpoints.turn_index is 'Counts from 0 per session.';
+comment on column ibex_core.checkpoints.messages_hash is 'SHA-256 of the messages that were sent.';
+comment on column ibex_core.checkpoints.completion_hash is 'SHA-256 of the answer.';
+comment on column ibex_core.checkpoints.is_complete is 'False when the answer broke off.';
+comment on column ibex_core.checkpoints.state is 'What a resume from this turn needs.';
+
+create table ibex_core.directive_versions (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  directive_id uuid not null,
+  version_num integer not null,
+  content text not null,
+  content_hash character(64) not null,
+  created_by uuid,
+  created_at timestamp with time zone default now() not null,
+  constraint directive_versions_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint directive_versions_org_id_created_by_fkey FOREIGN KEY (org_id, created_by) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (created_by),
+  constraint directive_versions_org_id_directive_id_fkey FOREIGN KEY (org_id, directive_id) REFERENCES ibex_core.directives(org_id, id) ON DELETE CASCADE,
+  constraint directive_versions_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint directive_versions_org_id_directive_id_id_key UNIQUE (org_id, directive_id, id),
+  constraint directive_versions_org_id_directive_id_version_num_key UNIQUE (org_id, directive_id, version_num),
+  constraint directive_versions_content_check CHECK (((char_length(content) >= 1) AND (char_length(content) <= 32768))),
+  constraint directive_versions_content_hash_check CHECK ((content_hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint directive_versions_version_num_check CHECK ((version_num >= 1))
+);
+CREATE INDEX directive_versions_org_id_created_by_idx ON ibex_core.directive_versions USING btree (org_id, created_by) WHERE (created_by IS NOT NULL);
+alter table ibex_core.directive_versions enable row level security;
+alter table ibex_core.directive_versions force row level security;
+create policy directive_versions_system_access on ibex_core.directive_versions as permissive for all to ibex_system using (true) with check (true);
+create policy directive_versions_tenant_isolation on ibex_core.directive_versions as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant insert, select on ibex_core.directive_versions to ibex_app;
+grant insert, select on ibex_core.directive_versions to ibex_system;
+CREATE TRIGGER directive_versions_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.directive_versions FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
+CREATE TRIGGER directive_versions_refuse_truncate BEFORE TRUNCATE ON ibex_core.directive_versions FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
+comment on table ibex_core.directive_versions is 'A version of the text of a directive. Append-only.';
+comment on column ibex_core.directive_versions.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.directive_versions.version_num is 'Counts from 1 per directive.';
+comment on column ibex_core.directive_versions.content_hash is 'SHA-256 of the content in 64 hexadecimal digits.';
+comment on column ibex_core.directive_versions.created_by is 'The user who wrote it.';
+
+create table ibex_core.directives (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  agent_id uuid not null,
+  active_version_id uuid,
+  injection_mode text default 'system_first'::text not null,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint directives_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint directives_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE CASCADE,
+  constraint directives_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint directives_org_id_id_active_version_id_fkey FOREIGN KEY (org_id, id, active_version_id) REFERENCES ibex_core.directive_versions(org_id, directive_id, id) ON DELETE SET NULL (active_version_id),
+  constraint directives_org_id_agent_id_key UNIQUE (org_id, agent_id),
+  constraint directives_injection_mode_check CHECK ((injection_mode = ANY (ARRAY['system_first'::text, 'system_append'::text, 'user_prepend'::text])))
+);
+alter table ibex_core.directives enable row level security;
+alter table ibex_core.directives force row level security;
+create policy directives_system_access on ibex_core.directives as permissive for all to ibex_system using (true) with check (true);
+create policy directives_tenant_isolation on ibex_core.directives as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.directives to ibex_app;
+grant delete, insert, select on ibex_core.directives to ibex_system;
+grant update (id, agent_id, active_version_id, injection_mode, is_active, created_at, updated_at) on ibex_core.directives to ibex_app;
+grant update (id, agent_id, active_version_id, injection_mode, is_active, created_at, updated_at) on ibex_core.directives to ibex_system;
+CREATE TRIGGER directives_touch_updated_at BEFORE UPDATE ON ibex_core.directives FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.directives is 'The standing instructions of an agent; their text is in directive_versions.';
+comment on column ibex_core.directives.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.directives.active_version_id is 'The version in use, one of this directive; null before the first.';
+comment on column ibex_core.directives.injection_mode is 'Where the text goes in the prompt.';
+comment on column ibex_core.directives.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.memories (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  agent_id uuid,
+  user_id uuid,
+  session_id uuid,
+  content text not null,
+  content_hash character(64) not null,
+  embedding public.vector(384) not null,
+  embedding_model text,
+  category text not null,
+  source text default 'extracted'::text not null,
+  status text default 'active'::text not null,
+  tier text default 'warm'::text not null,
+  importance smallint default 5 not null,
+  is_pinned boolean default false not null,
+  subject text,
+  confidence real default 0.8 not null,
+  superseded_by uuid,
+  merged_into uuid,
+  source_message_ids uuid[] default '{}'::uuid[] not null,
+  search_vector tsvector generated always as (to_tsvector('english'::regconfig, content)) stored not null,
+  expires_at timestamp with time zone,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint memories_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint memories_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE CASCADE,
+  constraint memories_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint memories_org_id_merged_into_fkey FOREIGN KEY (org_id, merged_into) REFERENCES ibex_core.memories(org_id, id) ON DELETE SET NULL (merged_into),
+  constraint memories_org_id_session_id_fkey FOREIGN KEY (org_id, session_id) REFERENCES ibex_core.sessions(org_id, id) ON DELETE SET NULL (session_id),
+  constraint memories_org_id_superseded_by_fkey FOREIGN KEY (org_id, superseded_by) REFERENCES ibex_core.memories(org_id, id) ON DELETE SET NULL (superseded_by),
+  constraint memories_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (user_id),
+  constraint memories_category_check CHECK ((category = ANY (ARRAY['factual'::text, 'preference'::text, 'behavioral'::text, 'episodic'::text, 'procedural'::text, 'identity'::text]))),
+  constraint memories_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
+  constraint memories_content_check CHECK (((char_length(content) >= 1) AND (char_length(content) <= 8192))),
+  constraint memories_content_hash_check CHECK ((content_hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint memories_importance_check CHECK (((importance >= 1) AND (importance <= 10))),
+  constraint memories_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint memories_source_check CHECK ((source = ANY (ARRAY['extracted'::text, 'user_provided'::text, 'imported'::text, 'inferred'::text, 'feedback'::text, 'consolidated'::text, 'system'::text]))),
+  constraint memories_status_check CHECK ((status = ANY (ARRAY['active'::text, 'superseded'::text, 'merged'::text, 'archived'::text, 'pending_review'::text, 'disputed'::text]))),
+  constraint memories_status_superseded_by_check CHECK ((NOT ((status = 'active'::text) AND (superseded_by IS NOT NULL)))),
+  constraint memories_tier_check CHECK ((tier = ANY (ARRAY['hot'::text, 'warm'::text, 'cold'::text])))
+) partition by HASH (org_id);
+CREATE INDEX memories_embedding_idx ON ONLY ibex_core.memories USING hnsw (embedding public.vector_cosine_ops);
+CREATE UNIQUE INDEX memories_org_id_agent_id_content_hash_key ON ONLY ibex_core.memories USING btree (org_id, agent_id, content_hash) NULLS NOT DISTINCT WHERE ((status = 'active'::text) AND (deleted_at IS NULL));
+CREATE INDEX memories_org_id_agent_id_created_at_idx ON ONLY ibex_core.memories USING btree (org_id, agent_id, created_at DESC);
+CREATE INDEX memories_org_id_merged_into_idx ON ONLY ibex_core.memories USING btree (org_id, merged_into) WHERE (merged_into IS NOT NULL);
+CREATE INDEX memories_org_id_session_id_idx ON ONLY ibex_core.memories USING btree (org_id, session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX memories_org_id_superseded_by_idx ON ONLY ibex_core.memories USING btree (org_id, superseded_by) WHERE (superseded_by IS NOT NULL);
+CREATE INDEX memories_org_id_user_id_idx ON ONLY ibex_core.memories USING btree (org_id, user_id) WHERE (user_id IS NOT NULL);
+CREATE INDEX memories_search_vector_idx ON ONLY ibex_core.memories USING gin (search_vector);
+alter table ibex_core.memories enable row level security;
+alter table ibex_core.memories force row level security;
+create policy memories_system_access on ibex_core.memories as permissive for all to ibex_system using (true) with check (true);
+create policy memories_tenant_isolation on ibex_core.memories as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.memories to ibex_app;
+grant delete, insert, select on ibex_core.memories to ibex_system;
+grant update (id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category, source, status, tier, importance, is_pinned, subject, confidence, superseded_by, merged_into, source_message_ids, expires_at, metadata, created_at, updated_at, deleted_at) on ibex_core.memories to ibex_app;
+grant update (id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category, source, status, tier, importance, is_pinned, subject, confidence, superseded_by, merged_into, source_message_ids, expires_at, metadata, created_at, updated_at, deleted_at) on ibex_core.memories to ibex_system;
+CREATE TRIGGER memories_touch_updated_at BEFORE UPDATE ON ibex_core.memories FOR EACH ROW WHEN ((((((((((((((((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.user_id IS DISTINCT FROM new.user_id)) OR (old.session_id IS DISTINCT FROM new.session_id)) OR (old.content IS DISTINCT FROM new.content)) OR (old.content_hash IS DISTINCT FROM new.content_hash)) OR (old.embedding IS DISTINCT FROM new.embedding)) OR (old.embedding_model IS DISTINCT FROM new.embedding_model)) OR (old.category IS DISTINCT FROM new.category)) OR (old.source IS DISTINCT FROM new.source)) OR (old.status IS DISTINCT FROM new.status)) OR (old.tier IS DISTINCT FROM new.tier)) OR (old.importance IS DISTINCT FROM new.importance)) OR (old.is_pinned IS DISTINCT FROM new.is_pinned)) OR (old.subject IS DISTINCT FROM new.subject)) OR (old.confidence IS DISTINCT FROM new.confidence)) OR (old.superseded_by IS DISTINCT FROM new.superseded_by)) OR (old.merged_into IS DISTINCT FROM new.merged_into)) OR (old.source_message_ids IS DISTINCT FROM new.source_message_ids)) OR (old.expires_at IS DISTINCT FROM new.expires_at)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
+CREATE TRIGGER memories_write_version_of_changed AFTER UPDATE ON ibex_core.memories FOR EACH ROW WHEN (((((((((old.content IS DISTINCT FROM new.content) OR (old.category IS DISTINCT FROM new.category)) OR (old.status IS DISTINCT FROM new.status)) OR (old.tier IS DISTINCT FROM new.tier)) OR (old.importance IS DISTINCT FROM new.importance)) OR (old.confidence IS DISTINCT FROM new.confidence)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION ibex_core.write_memory_version();
+CREATE TRIGGER memories_write_version_of_new AFTER INSERT ON ibex_core.memories FOR EACH ROW EXECUTE FUNCTION ibex_core.write_memory_version();
+comment on table ibex_core.memories is 'Something that an agent remembers.';
+comment on column ibex_core.memories.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.memories.agent_id is 'Null for what all agents of the organization share.';
+comment on column ibex_core.memories.user_id is 'The user whom it is about.';
+comment on column ibex_core.memories.session_id is 'The session that it comes from.';
+comment on column ibex_core.memories.content_hash is 'SHA-256 of the normalised content in 64 hexadecimal digits.';
+comment on column ibex_core.memories.embedding_model is 'The model that made the embedding; null when the caller did not say.';
+comment on column ibex_core.memories.importance is '1 to 10.';
+comment on column ibex_core.memories.is_pinned is 'Always part of the context.';
+comment on column ibex_core.memories.subject is 'Who or what it is about.';
+comment on column ibex_core.memories.confidence is 'How sure its source was, 0 to 1.';
+comment on column ibex_core.memories.superseded_by is 'The memory that replaced it.';
+comment on column ibex_core.memories.merged_into is 'The memory that took it in.';
+comment on column ibex_core.memories.search_vector is 'The words of the content, for text search.';
+comment on column ibex_core.memories.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.memories.deleted_at is 'When the row was soft-deleted; null while it lives.';
+
+create table ibex_core.memories_p00 partition of ibex_core.memories for values with (modulus 16, remainder 0);
+alter table ibex_core.memories_p00 enable row level security;
+alter table ibex_core.memories_p00 force row level security;
+
+create table ibex_core.memories_p01 partition of ibex_core.memories for values with (modulus 16, remainder 1);
+alter table ibex_core.memories_p01 enable row level security;
+alter table ibex_core.memories_p01 force row level security;
+
+create table ibex_core.memories_p02 partition of ibex_core.memories for values with (modulus 16, remainder 2);
+alter table ibex_core.memories_p02 enable row level security;
+alter table ibex_core.memories_p02 force row level security;
+
+create table ibex_core.memories_p03 partition of ibex_core.memories for values with (modulus 16, remainder 3);
+alter table ibex_core.memories_p03 enable row level security;
+alter table ibex_core.memories_p03 force row level security;
+
+create table ibex_core.memories_p04 partition of ibex_core.memories for values with (modulus 16, remainder 4);
+alter table ibex_core.memories_p04 enable row level security;
+alter table ibex_core.memories_p04 force row level security;
+
+create table ibex_core.memories_p05 partition of ibex_core.memories for values with (modulus 16, remainder 5);
+alter table ibex_core.memories_p05 enable row level security;
+alter table ibex_core.memories_p05 force row level security;
+
+create table ibex_core.memories_p06 partition of ibex_core.memories for values with (modulus 16, remainder 6);
+alter table ibex_core.memories_p06 enable row level security;
+alter table ibex_core.memories_p06 force row level security;
+
+create table ibex_core.memories_p07 partition of ibex_core.memories for values with (modulus 16, remainder 7);
+alter table ibex_core.memories_p07 enable row level security;
+alter table ibex_core.memories_p07 force row level security;
+
+create table ibex_core.memories_p08 partition of ibex_core.memories for values with (modulus 16, remainder 8);
+alter table ibex_core.memories_p08 enable row level security;
+alter table ibex_core.memories_p08 force row level security;
+
+create table ibex_core.memories_p09 partition of ibex_core.memories for values with (modulus 16, remainder 9);
+alter table ibex_core.memories_p09 enable row level security;
+alter table ibex_core.memories_p09 force row level security;
+
+create table ibex_core.memories_p10 partition of ibex_core.memories for values with (modulus 16, remainder 10);
+alter table ibex_core.memories_p10 enable row level security;
+alter table ibex_core.memories_p10 force row level security;
+
+create table ibex_core.memories_p11 partition of ibex_core.memories for values with (modulus 16, remainder 11);
+alter table ibex_core.memories_p11 enable row level security;
+alter table ibex_core.memories_p11 force row level security;
+
+create table ibex_core.memories_p12 partition of ibex_core.memories for values with (modulus 16, remainder 12);
+alter table ibex_core.memories_p12 enable row level security;
+alter table ibex_core.memories_p12 force row level security;
+
+create table ibex_core.memories_p13 partition of ibex_core.memories for values with (modulus 16, remainder 13);
+alter table ibex_core.memories_p13 enable row level security;
+alter table ibex_core.memories_p13 force row level security;
+
+create table ibex_core.memories_p14 partition of ibex_core.memories for values with (modulus 16, remainder 14);
+alter table ibex_core.memories_p14 enable row level security;
+alter table ibex_core.memories_p14 force row level security;
+
+create table ibex_core.memories_p15 partition of ibex_core.memories for values with (modulus 16, remainder 15);
+alter table ibex_core.memories_p15 enable row level security;
+alter table ibex_core.memories_p15 force row level security;
+
+create table ibex_core.memory_relationships (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  source_id uuid not null,
+  target_id uuid not null,
+  relation_type text not null,
+  confidence real default 0.8 not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint memory_relationships_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint memory_relationships_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint memory_relationships_org_id_source_id_fkey FOREIGN KEY (org_id, source_id) REFERENCES ibex_core.memories(org_id, id) ON DELETE CASCADE,
+  constraint memory_relationships_org_id_target_id_fkey FOREIGN KEY (org_id, target_id) REFERENCES ibex_core.memories(org_id, id) ON DELETE CASCADE,
+  constraint memory_relationships_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
+  constraint memory_relationships_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint memory_relationships_relation_type_check CHECK ((relation_type = ANY (ARRAY['supports'::text, 'contradicts'::text, 'supersedes'::text, 'refines'::text, 'co_occurs'::text, 'derived_from'::text, 'related_to'::text]))),
+  constraint memory_relationships_source_id_target_id_check CHECK ((source_id <> target_id))
+);
+CREATE INDEX memory_relationships_org_id_target_id_idx ON ibex_core.memory_relationships USING btree (org_id, target_id);
+CREATE UNIQUE INDEX memory_relationships_source_id_target_id_relation_type_key ON ibex_core.memory_relationships USING btree (org_id, source_id, target_id, relation_type);
+alter table ibex_core.memory_relationships enable row level security;
+alter table ibex_core.memory_relationships force row level security;
+create policy memory_relationships_system_access on ibex_core.memory_relationships as permissive for all to ibex_system using (true) with check (true);
+create policy memory_relationships_tenant_isolation on ibex_core.memory_relationships as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.memory_relationships to ibex_app;
+grant delete, insert, select on ibex_core.memory_relationships to ibex_system;
+grant update (id, source_id, target_id, relation_type, confidence, metadata, created_at, updated_at) on ibex_core.memory_relationships to ibex_app;
+grant update (id, source_id, target_id, relation_type, confidence, metadata, created_at, updated_at) on ibex_core.memory_relationships to ibex_system;
+CREATE TRIGGER memory_relationships_touch_updated_at BEFORE UPDATE ON ibex_core.memory_relationships FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.memory_relationships is 'How one memory relates to another: source supports, contradicts, supersedes … target.';
+comment on column ibex_core.memory_relationships.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.memory_relationships.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.memory_tags (
+  org_id uuid default ibex_core.current_org_id() not null,
+  memory_id uuid not null,
+  tag text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint memory_tags_org_id_memory_id_tag_pkey PRIMARY KEY (org_id, memory_id, tag),
+  constraint memory_tags_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint memory_tags_org_id_memory_id_fkey FOREIGN KEY (org_id, memory_id) REFERENCES ibex_core.memories(org_id, id) ON DELETE CASCADE,
+  constraint memory_tags_tag_check CHECK (((char_length(tag) >= 1) AND (char_length(tag) <= 64)))
+);
+CREATE INDEX memory_tags_org_id_tag_idx ON ibex_core.memory_tags USING btree (org_id, tag);
+alter table ibex_core.memory_tags enable row level security;
+alter table ibex_core.memory_tags force row level security;
+create policy memory_tags_system_access on ibex_core.memory_tags as permissive for all to ibex_system using (true) with check (true);
+create policy memory_tags_tenant_isolation on ibex_core.memory_tags as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.memory_tags to ibex_app;
+grant delete, insert, select on ibex_core.memory_tags to ibex_system;
+grant update (memory_id, tag, created_at, updated_at) on ibex_core.memory_tags to ibex_app;
+grant update (memory_id, tag, created_at, updated_at) on ibex_core.memory_tags to ibex_system;
+CREATE TRIGGER memory_tags_touch_updated_at BEFORE UPDATE ON ibex_core.memory_tags FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.memory_tags is 'A tag of a memory.';
+comment on column ibex_core.memory_tags.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.memory_tags.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.memory_usage (
+  org_id uuid default ibex_core.current_org_id() not null,
+  memory_id uuid not null,
+  retrieval_count integer default 0 not null,
+  injection_count integer default 0 not null,
+  last_retrieved_at timestamp with time zone,
+  last_injected_at timestamp with time zone,
+  usefulness_score real default 0.5 not null,
+  positive_votes integer default 0 not null,
+  negative_votes integer default 0 not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint memory_usage_org_id_memory_id_pkey PRIMARY KEY (org_id, memory_id),
+  constraint memory_usage_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint memory_usage_org_id_memory_id_fkey FOREIGN KEY (org_id, memory_id) REFERENCES ibex_core.memories(org_id, id) ON DELETE CASCADE,
+  constraint memory_usage_injection_count_check CHECK ((injection_count >= 0)),
+  constraint memory_usage_negative_votes_check CHECK ((negative_votes >= 0)),
+  constraint memory_usage_positive_votes_check CHECK ((positive_votes >= 0)),
+  constraint memory_usage_retrieval_count_check CHECK ((retrieval_count >= 0)),
+  constraint memory_usage_usefulness_score_check CHECK (((usefulness_score >= (0)::double precision) AND (usefulness_score <= (1)::double precision)))
+);
+alter table ibex_core.memory_usage enable row level security;
+alter table ibex_core.memory_usage force row level security;
+create policy memory_usage_system_access on ibex_core.memory_usage as permissive for all to ibex_system using (true) with check (true);
+create policy memory_usage_tenant_isolation on ibex_core.memory_usage as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.memory_usage to ibex_app;
+grant delete, insert, select on ibex_core.memory_usage to ibex_system;
+grant update (memory_id, retrieval_count, injection_count, last_retrieved_at, last_injected_at, usefulness_score, positive_votes, negative_votes, created_at, updated_at) on ibex_core.memory_usage to ibex_app;
+grant update (memory_id, retrieval_count, injection_count, last_retrieved_at, last_injected_at, usefulness_score, positive_votes, negative_votes, created_at, updated_at) on ibex_core.memory_usage to ibex_system;
+CREATE TRIGGER memory_usage_touch_updated_at BEFORE UPDATE ON ibex_core.memory_usage FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.memory_usage is 'How a memory was used; created with the first use. Not in memories: an update there re-inserts the embedding into its index.';
+comment on column ibex_core.memory_usage.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.memory_usage.retrieval_count is 'How often a search returned it.';
+comment on column ibex_core.memory_usage.injection_count is 'How often it became part of a prompt.';
+comment on column ibex_core.memory_usage.usefulness_score is 'How useful it turned out to be, 0 to 1.';
+comment on column ibex_core.memory_usage.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.memory_versions (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  memory_id uuid not null,
+  version_num integer not null,
+  operation text not null,
+  content text not null,
+  category text not null,
+  status text not null,
+  tier text not null,
+  importance smallint not null,
+  confidence real not null,
+  metadata jsonb not null,
+  changed_by_type text not null,
+  changed_by text,
+  change_reason text,
+  created_at timestamp with time zone default now() not null,
+  constraint memory_versions_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint memory_versions_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint memory_versions_org_id_memory_id_fkey FOREIGN KEY (org_id, memory_id) REFERENCES ibex_core.memories(org_id, id) ON DELETE CASCADE,
+  constraint memory_versions_org_id_memory_id_version_num_key UNIQUE (org_id, memory_id, version_num),
+  constraint memory_versions_changed_by_type_check CHECK ((changed_by_type = ANY (ARRAY['extraction'::text, 'user'::text, 'system'::text, 'conflict_resolution'::text]))),
+  constraint memory_versions_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
+  constraint memory_versions_operation_check CHECK ((operation = ANY (ARRAY['create'::text, 'update'::text, 'supersede'::text, 'merge'::text, 'archive'::text, 'restore'::text, 'delete'::text]))),
+  constraint memory_versions_version_num_check CHECK ((version_num >= 1))
+);
+alter table ibex_core.memory_versions enable row level security;
+alter table ibex_core.memory_versions force row level security;
+create policy memory_versions_system_access on ibex_core.memory_versions as permissive for all to ibex_system using (true) with check (true);
+create policy memory_versions_tenant_isolation on ibex_core.memory_versions as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant insert, select on ibex_core.memory_versions to ibex_app;
+grant insert, select on ibex_core.memory_versions to ibex_system;
+CREATE TRIGGER memory_versions_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.memory_versions FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
+CREATE TRIGGER memory_versions_refuse_truncate BEFORE TRUNCATE ON ibex_core.memory_versions FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
+comment on table ibex_core.memory_versions is 'A memory as it was after a change, written by a trigger. Append-only.';
+comment on column ibex_core.memory_versions.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.memory_versions.version_num is 'Counts from 1 per memory.';
+comment on column ibex_core.memory_versions.changed_by_type is 'The setting app.actor_type; system without one.';
+comment on column ibex_core.memory_versions.changed_by is 'The setting app.actor_id.';
+comment on column ibex_core.memory_versions.change_reason is 'The setting app.change_reason.';
+
+create table ibex_core.organizations (
+  id uuid default gen_random_uuid() not null,
+  name text not null,
+  slug text not null,
+  tier text default 'free'::text not null,
+  status text default 'active'::text not null,
+  custom_token_quota_monthly bigint,
+  custom_memory_quota bigint,
+  custom_agent_quota integer,
+  stripe_customer_id text,
+  billing_email text,
+  billing_cycle_anchor date,
+  embedding_model text default 'all-MiniLM-L6-v2'::text not null,
+  embedding_dim integer default 384 not null,
+  settings jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint organizations_id_pkey PRIMARY KEY (id),
+  constraint organizations_slug_key UNIQUE (slug),
+  constraint organizations_stripe_customer_id_key UNIQUE (stripe_customer_id),
+  constraint organizations_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text)),
+  constraint organizations_slug_check CHECK ((slug ~ '^[a-z0-9-]+$'::text)),
+  constraint organizations_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'cancelled'::text, 'trial'::text]))),
+  constraint organizations_tier_check CHECK ((tier = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text])))
+);
+alter table ibex_core.organizations enable row level security;
+alter table ibex_core.organizations force row level security;
+create policy organizations_system_access on ibex_core.organizations as permissive for all to ibex_system using (true) with check (true);
+create policy organizations_tenant_isolation on ibex_core.organizations as permissive for all to ibex_app using ((id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.organizations to ibex_app;
+grant delete, insert, select on ibex_core.organizations to ibex_system;
+grant update (name, slug, tier, status, custom_token_quota_monthly, custom_memory_quota, custom_agent_quota, stripe_customer_id, billing_email, billing_cycle_anchor, embedding_model, embedding_dim, settings, created_at, updated_at, deleted_at) on ibex_core.organizations to ibex_app;
+grant update (name, slug, tier, status, custom_token_quota_monthly, custom_memory_quota, custom_agent_quota, stripe_customer_id, billing_email, billing_cycle_anchor, embedding_model, embedding_dim, settings, created_at, updated_at, deleted_at) on ibex_core.organizations to ibex_system;
+CREATE TRIGGER organizations_touch_updated_at BEFORE UPDATE ON ibex_core.organizations FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.organizations is 'A customer: the tenant that every other row belongs to.';
+comment on column ibex_core.organizations.slug is 'The name in URLs; unique among all organizations.';
+comment on column ibex_core.organizations.tier is 'What the customer pays for.';
+comment on column ibex_core.organizations.status is 'Only active and trial organizations are served.';
+comment on column ibex_core.organizations.custom_token_quota_monthly is 'Tokens a month; null for what the tier gives.';
+comment on column ibex_core.organizations.custom_memory_quota is 'Memories at most; null for what the tier gives.';
+comment on column ibex_core.organizations.custom_agent_quota is 'Agents at most; null for what the tier gives.';
+comment on column ibex_core.organizations.billing_cycle_anchor is 'The day on which billing months begin.';
+comment on column ibex_core.organizations.embedding_model is 'The model that embeds the memories of this organization.';
+comment on column ibex_core.organizations.embedding_dim is 'The dimension of that model.';
+comment on column ibex_core.organizations.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.organizations.deleted_at is 'When the row was soft-deleted; null while it lives.';
+
+create table ibex_core.sessions (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  agent_id uuid not null,
+  user_id uuid,
+  directive_version_id uuid,
+  external_id text,
+  title text,
+  status text default 'active'::text not null,
+  model text,
+  provider text,
+  turn_count integer default 0 not null,
+  message_count integer default 0 not null,
+  total_input_tokens bigint default 0 not null,
+  total_output_tokens bigint default 0 not null,
+  total_latency_ms bigint default 0 not null,
+  last_extracted_turn integer default 0 not null,
+  summary text,
+  metadata jsonb default '{}'::jsonb not null,
+  last_message_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint sessions_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint sessions_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE CASCADE,
+  constraint sessions_org_id_directive_version_id_fkey FOREIGN KEY (org_id, directive_version_id) REFERENCES ibex_core.directive_versions(org_id, id) ON DELETE SET NULL (directive_version_id),
+  constraint sessions_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint sessions_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (user_id),
+  constraint sessions_org_id_agent_id_external_id_key UNIQUE (org_id, agent_id, external_id),
+  constraint sessions_last_extracted_turn_check CHECK ((last_extracted_turn >= 0)),
+  constraint sessions_message_count_check CHECK ((message_count >= 0)),
+  constraint sessions_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint sessions_status_check CHECK ((status = ANY (ARRAY['active'::text, 'idle'::text, 'completed'::text, 'abandoned'::text, 'error'::text]))),
+  constraint sessions_total_input_tokens_check CHECK ((total_input_tokens >= 0)),
+  constraint sessions_total_latency_ms_check CHECK ((total_latency_ms >= 0)),
+  constraint sessions_total_output_tokens_check CHECK ((total_output_tokens >= 0)),
+  constraint sessions_turn_count_check CHECK ((turn_count >= 0))
+);
+CREATE INDEX sessions_org_id_agent_id_created_at_idx ON ibex_core.sessions USING btree (org_id, agent_id, created_at DESC);
+CREATE INDEX sessions_org_id_completed_at_idx ON ibex_core.sessions USING btree (org_id, completed_at) WHERE ((status = 'completed'::text) AND (last_extracted_turn < turn_count) AND (deleted_at IS NULL));
+CREATE INDEX sessions_org_id_directive_version_id_idx ON ibex_core.sessions USING btree (org_id, directive_version_id) WHERE (directive_version_id IS NOT NULL);
+CREATE INDEX sessions_org_id_status_last_message_at_idx ON ibex_core.sessions USING btree (org_id, status, last_message_at) WHERE (deleted_at IS NULL);
+CREATE INDEX sessions_org_id_user_id_idx ON ibex_core.sessions USING btree (org_id, user_id) WHERE (user_id IS NOT NULL);
+alter table ibex_core.sessions enable row level security;
+alter table ibex_core.sessions force row level security;
+create policy sessions_system_access on ibex_core.sessions as permissive for all to ibex_system using (true) with check (true);
+create policy sessions_tenant_isolation on ibex_core.sessions as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.sessions to ibex_app;
+grant delete, insert, select on ibex_core.sessions to ibex_system;
+grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at) on ibex_core.sessions to ibex_app;
+grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at) on ibex_core.sessions to ibex_system;
+CREATE TRIGGER sessions_touch_updated_at BEFORE UPDATE ON ibex_core.sessions FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.sessions is 'A conversation with an agent.';
+comment on column ibex_core.sessions.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.sessions.user_id is 'The user who owns the session.';
+comment on column ibex_core.sessions.directive_version_id is 'The instructions that the agent followed.';
+comment on column ibex_core.sessions.external_id is 'The id that the caller knows it by; unique per agent.';
+comment on column ibex_core.sessions.last_extracted_turn is 'Memories were extracted from the turns up to this one.';
+comment on column ibex_core.sessions.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.sessions.deleted_at is 'When the row was soft-deleted; null while it lives.';
+
+create table ibex_core.tokens (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  user_id uuid,
+  agent_id uuid,
+  type text not null,
+  hash character(64) not null,
+  prefix text not null,
+  name text not null,
+  description text,
+  permissions bigint default 0 not null,
+  expires_at timestamp with time zone,
+  is_revoked boolean default false not null,
+  revoked_at timestamp with time zone,
+  revoked_by uuid,
+  revoke_reason text,
+  last_used_at timestamp with time zone,
+  last_used_ip inet,
+  use_count bigint default 0 not null,
+  allowed_ips inet[] default '{}'::inet[] not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint tokens_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint tokens_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE CASCADE,
+  constraint tokens_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint tokens_org_id_revoked_by_fkey FOREIGN KEY (org_id, revoked_by) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (revoked_by),
+  constraint tokens_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE CASCADE,
+  constraint tokens_org_id_hash_key UNIQUE (org_id, hash),
+  constraint tokens_hash_check CHECK ((hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint tokens_type_check CHECK ((type = ANY (ARRAY['pat'::text, 'org_token'::text, 'service_token'::text, 'marketplace'::text]))),
+  constraint tokens_use_count_check CHECK ((use_count >= 0))
+);
+CREATE INDEX tokens_hash_idx ON ibex_core.tokens USING btree (hash);
+CREATE INDEX tokens_org_id_agent_id_idx ON ibex_core.tokens USING btree (org_id, agent_id);
+CREATE INDEX tokens_org_id_revoked_by_idx ON ibex_core.tokens USING btree (org_id, revoked_by) WHERE (revoked_by IS NOT NULL);
+CREATE INDEX tokens_org_id_user_id_idx ON ibex_core.tokens USING btree (org_id, user_id);
+alter table ibex_core.tokens enable row level security;
+alter table ibex_core.tokens force row level security;
+create policy tokens_system_access on ibex_core.tokens as permissive for all to ibex_system using (true) with check (true);
+create policy tokens_tenant_isolation on ibex_core.tokens as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.tokens to ibex_app;
+grant delete, insert, select on ibex_core.tokens to ibex_system;
+grant update (id, user_id, agent_id, type, hash, prefix, name, description, permissions, expires_at, is_revoked, revoked_at, revoked_by, revoke_reason, last_used_at, last_used_ip, use_count, allowed_ips, created_at, updated_at) on ibex_core.tokens to ibex_app;
+grant update (id, user_id, agent_id, type, hash, prefix, name, description, permissions, expires_at, is_revoked, revoked_at, revoked_by, revoke_reason, last_used_at, last_used_ip, use_count, allowed_ips, created_at, updated_at) on ibex_core.tokens to ibex_system;
+CREATE TRIGGER tokens_touch_updated_at BEFORE UPDATE ON ibex_core.tokens FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.tokens is 'An access token. Only the SHA-256 of the secret is stored.';
+comment on column ibex_core.tokens.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.tokens.user_id is 'The user that the token acts for.';
+comment on column ibex_core.tokens.agent_id is 'The agent that the token acts for.';
+comment on column ibex_core.tokens.hash is 'SHA-256 of the secret in 64 hexadecimal digits.';
+comment on column ibex_core.tokens.prefix is 'The first characters of the secret, to recognize it by.';
+comment on column ibex_core.tokens.permissions is 'A bitmap.';
+comment on column ibex_core.tokens.expires_at is 'Null for a token that does not expire.';
+comment on column ibex_core.tokens.revoked_by is 'The user who revoked it.';
+comment on column ibex_core.tokens.allowed_ips is 'Empty allows every address.';
+comment on column ibex_core.tokens.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.users (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  email text not null,
+  username text,
+  name text,
+  password_hash text,
+  role text default 'member'::text not null,
+  status text default 'active'::text not null,
+  is_verified boolean default false not null,
+  sso_provider text,
+  sso_subject text,
+  avatar_url text,
+  settings jsonb default '{}'::jsonb not null,
+  metadata jsonb default '{}'::jsonb not null,
+  last_login_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint users_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint users_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint users_org_id_username_key UNIQUE (org_id, username),
+  constraint users_email_check CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text)),
+  constraint users_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint users_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'member'::text, 'viewer'::text, 'customer'::text]))),
+  constraint users_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text)),
+  constraint users_status_check CHECK ((status = ANY (ARRAY['active'::text, 'invited'::text, 'suspended'::text, 'deactivated'::text])))
+);
+CREATE UNIQUE INDEX users_org_id_email_key ON ibex_core.users USING btree (org_id, lower(email)) WHERE (deleted_at IS NULL);
+alter table ibex_core.users enable row level security;
+alter table ibex_core.users force row level security;
+create policy users_system_access on ibex_core.users as permissive for all to ibex_system using (true) with check (true);
+create policy users_tenant_isolation on ibex_core.users as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.users to ibex_app;
+grant delete, insert, select on ibex_core.users to ibex_system;
+grant update (id, email, username, name, password_hash, role, status, is_verified, sso_provider, sso_subject, avatar_url, settings, metadata, last_login_at, created_at, updated_at, deleted_at) on ibex_core.users to ibex_app;
+grant update (id, email, username, name, password_hash, role, status, is_verified, sso_provider, sso_subject, avatar_url, settings, metadata, last_login_at, created_at, updated_at, deleted_at) on ibex_core.users to ibex_system;
+CREATE TRIGGER users_touch_updated_at BEFORE UPDATE ON ibex_core.users FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.users is 'A person of an organization.';
+comment on column ibex_core.users.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.users.email is 'Unique among the living users of the organization, whatever the case.';
+comment on column ibex_core.users.password_hash is 'Null for who signs in through sso_provider.';
+comment on column ibex_core.users.is_verified is 'The person proved to own the email address.';
+comment on column ibex_core.users.sso_subject is 'The id of the person at sso_provider.';
+comment on column ibex_core.users.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.users.deleted_at is 'When the row was soft-deleted; null while it lives.';
