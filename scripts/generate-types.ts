@@ -1,0 +1,95 @@
+/** Writes `types/database.d.ts` and `types/tables.ts` from a live database, or says how they differ from it. */
+import { join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { PGlite } from '@electric-sql/pglite'
+import { vector } from '@electric-sql/pglite-pgvector'
+import { Kysely } from 'kysely'
+import { migrationProvider } from '../migrations/index.ts'
+import { generateTypes } from '../src/codegen/generate-types.ts'
+import { findDrift, writeFiles } from '../src/codegen/generated-file.ts'
+import type { GeneratedFile } from '../src/codegen/generated-file.ts'
+import type { DatabaseTarget } from '../src/database/options.ts'
+import { migrateToLatest } from '../src/migration/migrate.ts'
+import { migrationDialect } from '../src/migration/migration-dialect.ts'
+
+const root = resolve(import.meta.dirname, '..')
+
+const usage = `usage: npm run types:generate [-- --url <postgres url>] [--check]
+
+  --url    introspect this database as it is, instead of a migrated embedded one
+  --check  write nothing; print the difference and exit with 1 when the files are not up to date`
+
+/** Generates the two committed files of this package from the database, whatever it is. */
+export async function generateCommittedFiles<DB>(db: Kysely<DB>): Promise<readonly GeneratedFile[]> {
+  const { types, tables } = await generateTypes(db, {
+    schemas: ['ibex_core'],
+    command: 'npm run types:generate',
+    // .js is found beside the sources and beside what is published, where a declaration file is not rewritten
+    vectorImport: '../src/vector/vector.js',
+    definitionImport: '../src/repository/table-definition.ts',
+  })
+  return [
+    { path: join(root, 'types/database.d.ts'), text: types },
+    { path: join(root, 'types/tables.ts'), text: tables },
+  ]
+}
+
+if (import.meta.main) await main()
+
+async function main(): Promise<void> {
+  const options = readOptions()
+  if (options === undefined) return
+  const files = options.url === undefined ? await generateEmbedded() : await generate({ url: options.url })
+  const names = files.map((file) => relative(process.cwd(), file.path)).join(' and ')
+  if (!options.check) {
+    await writeFiles(files)
+    console.log(`wrote ${names}`)
+    return
+  }
+  const drift = await findDrift(files)
+  if (drift === undefined) {
+    console.log(`${names} are up to date`)
+    return
+  }
+  console.error(shorten(drift))
+  console.error('\nthe generated files are not what the database says: run npm run types:generate')
+  process.exitCode = 1
+}
+
+/** The options, or `undefined` when there is nothing to do but read how to call it. */
+function readOptions(): { readonly url: string | undefined; readonly check: boolean } | undefined {
+  try {
+    const { values } = parseArgs({ options: { url: { type: 'string' }, check: { type: 'boolean' } } })
+    return { url: values.url, check: values.check === true }
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : 'bad arguments'}\n\n${usage}`)
+    process.exitCode = 2
+    return undefined
+  }
+}
+
+function shorten(text: string): string {
+  const most = 60
+  const lines = text.split('\n')
+  const rest = lines.length - most
+  return rest > 0 ? `${lines.slice(0, most).join('\n')}\n… and ${rest} more lines` : text
+}
+
+async function generateEmbedded(): Promise<readonly GeneratedFile[]> {
+  const engine = await PGlite.create({ extensions: { vector } })
+  try {
+    await migrateToLatest({ target: { embedded: engine }, provider: migrationProvider })
+    return await generate({ embedded: engine })
+  } finally {
+    await engine.close()
+  }
+}
+
+async function generate(target: DatabaseTarget): Promise<readonly GeneratedFile[]> {
+  const db = new Kysely<unknown>({ dialect: migrationDialect({ target }) })
+  try {
+    return await generateCommittedFiles(db)
+  } finally {
+    await db.destroy()
+  }
+}

@@ -1,0 +1,546 @@
+// Generated from a live database by `npm run types:generate`: never edit, run it again.
+
+import type { ColumnType, Insertable, Selectable, Updateable } from "kysely";
+import type { Vector } from "../src/vector/vector.js";
+
+/** A column with a default: it may be left out of an insert. */
+export type Generated<T> = ColumnType<T, T | undefined, T>;
+
+/** A JSON array as it arrives; write it as {@link JsonText}. */
+export type JsonArray = JsonValue[];
+
+/** A JSON object, read and written as it is. */
+export type JsonObject = {
+  [x: string]: JsonValue | undefined;
+};
+
+/**
+ * JSON as text: `JSON.stringify(value) as JsonText`. pg would send a bare array as a PostgreSQL array, and a bare
+ * string as if it were JSON already; both are refused (SQLSTATE 22P02).
+ */
+export type JsonText = string & { readonly __json: true };
+
+/** Any JSON as it arrives. */
+export type JsonValue = JsonArray | JsonObject | boolean | number | string | null;
+
+/** The values of `ibex_core.agents.status`. */
+export type AgentStatus = "draft" | "active" | "paused" | "suspended" | "archived";
+
+/** An AI agent of an organization. Its effective skills are (shared + custom) without disabled. */
+export interface Agents {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** The user who created the agent. */
+  created_by: string | null;
+  name: string;
+  /** The name in URLs; unique among the living agents of the organization. */
+  slug: string;
+  tagline: string | null;
+  avatar_emoji: string | null;
+  status: Generated<AgentStatus>;
+  config: Generated<JsonObject>;
+  metadata: Generated<JsonObject>;
+  personality: Generated<JsonObject>;
+  /** Which language model answers and how; model_name "default" leaves the choice to the service. */
+  model_config: Generated<JsonObject>;
+  /** How memories are extracted and searched; the weights add up to 1. */
+  memory_config: Generated<JsonObject>;
+  /** What the agent may do without asking. */
+  boundaries: Generated<JsonObject>;
+  shared_skill_names: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
+  custom_skill_names: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
+  disabled_skill_names: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
+  tags: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
+  total_sessions: Generated<number>;
+  total_memories: Generated<number>;
+  total_tokens_used: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  last_active_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.agents`. */
+export type Agent = Selectable<Agents>;
+
+/** What an insert into `ibex_core.agents` takes. */
+export type NewAgent = Insertable<Agents>;
+
+/** What an update of `ibex_core.agents` takes. */
+export type AgentPatch = Updateable<Agents>;
+
+/** What happened in a turn of a session, and what a resume needs. Append-only. */
+export interface Checkpoints {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  session_id: string;
+  agent_id: string;
+  /** Counts from 0 per session. */
+  turn_index: number;
+  request_id: string | null;
+  /** SHA-256 of the messages that were sent. */
+  messages_hash: string | null;
+  /** SHA-256 of the answer. */
+  completion_hash: string | null;
+  input_tokens: Generated<number>;
+  output_tokens: Generated<number>;
+  model: string | null;
+  provider: string | null;
+  latency_ms: number | null;
+  provider_request_id: string | null;
+  is_streaming: Generated<boolean>;
+  /** False when the answer broke off. */
+  is_complete: Generated<boolean>;
+  /** What a resume from this turn needs. */
+  state: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.checkpoints`. */
+export type Checkpoint = Selectable<Checkpoints>;
+
+/** What an insert into `ibex_core.checkpoints` takes. */
+export type NewCheckpoint = Insertable<Checkpoints>;
+
+/** What an update of `ibex_core.checkpoints` takes. */
+export type CheckpointPatch = Updateable<Checkpoints>;
+
+/** A version of the text of a directive. Append-only. */
+export interface DirectiveVersions {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  directive_id: string;
+  /** Counts from 1 per directive. */
+  version_num: number;
+  content: string;
+  /** SHA-256 of the content in 64 hexadecimal digits. */
+  content_hash: string;
+  /** The user who wrote it. */
+  created_by: string | null;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.directive_versions`. */
+export type DirectiveVersion = Selectable<DirectiveVersions>;
+
+/** What an insert into `ibex_core.directive_versions` takes. */
+export type NewDirectiveVersion = Insertable<DirectiveVersions>;
+
+/** What an update of `ibex_core.directive_versions` takes. */
+export type DirectiveVersionPatch = Updateable<DirectiveVersions>;
+
+/** The values of `ibex_core.directives.injection_mode`. */
+export type DirectiveInjectionMode = "system_first" | "system_append" | "user_prepend";
+
+/** The standing instructions of an agent; their text is in directive_versions. */
+export interface Directives {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  agent_id: string;
+  /** The version in use, one of this directive; null before the first. */
+  active_version_id: string | null;
+  /** Where the text goes in the prompt. */
+  injection_mode: Generated<DirectiveInjectionMode>;
+  is_active: Generated<boolean>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.directives`. */
+export type Directive = Selectable<Directives>;
+
+/** What an insert into `ibex_core.directives` takes. */
+export type NewDirective = Insertable<Directives>;
+
+/** What an update of `ibex_core.directives` takes. */
+export type DirectivePatch = Updateable<Directives>;
+
+/** The values of `ibex_core.memories.category`. */
+export type MemoryCategory = "factual" | "preference" | "behavioral" | "episodic" | "procedural" | "identity";
+
+/** The values of `ibex_core.memories.source`. */
+export type MemorySource = "extracted" | "user_provided" | "imported" | "inferred" | "feedback" | "consolidated" | "system";
+
+/** The values of `ibex_core.memories.status`. */
+export type MemoryStatus = "active" | "superseded" | "merged" | "archived" | "pending_review" | "disputed";
+
+/** The values of `ibex_core.memories.tier`. */
+export type MemoryTier = "hot" | "warm" | "cold";
+
+/** Something that an agent remembers. */
+export interface Memories {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** Null for what all agents of the organization share. */
+  agent_id: string | null;
+  /** The user whom it is about. */
+  user_id: string | null;
+  /** The session that it comes from. */
+  session_id: string | null;
+  content: string;
+  /** SHA-256 of the normalised content in 64 hexadecimal digits. */
+  content_hash: string;
+  embedding: Vector<384>;
+  /** The model that made the embedding; null when the caller did not say. */
+  embedding_model: string | null;
+  category: MemoryCategory;
+  source: Generated<MemorySource>;
+  status: Generated<MemoryStatus>;
+  tier: Generated<MemoryTier>;
+  /** 1 to 10. */
+  importance: Generated<number>;
+  /** Always part of the context. */
+  is_pinned: Generated<boolean>;
+  /** Who or what it is about. */
+  subject: string | null;
+  /** How sure its source was, 0 to 1. */
+  confidence: Generated<number>;
+  /** The memory that replaced it. */
+  superseded_by: string | null;
+  /** The memory that took it in. */
+  merged_into: string | null;
+  source_message_ids: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
+  /** The words of the content, for text search. */
+  search_vector: ColumnType<string, never, never>;
+  expires_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  metadata: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.memories`. */
+export type Memory = Selectable<Memories>;
+
+/** What an insert into `ibex_core.memories` takes. */
+export type NewMemory = Insertable<Memories>;
+
+/** What an update of `ibex_core.memories` takes. */
+export type MemoryPatch = Updateable<Memories>;
+
+/** The values of `ibex_core.memory_relationships.relation_type`. */
+export type MemoryRelationshipRelationType = "supports" | "contradicts" | "supersedes" | "refines" | "co_occurs" | "derived_from" | "related_to";
+
+/** How one memory relates to another: source supports, contradicts, supersedes … target. */
+export interface MemoryRelationships {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  source_id: string;
+  target_id: string;
+  relation_type: MemoryRelationshipRelationType;
+  confidence: Generated<number>;
+  metadata: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.memory_relationships`. */
+export type MemoryRelationship = Selectable<MemoryRelationships>;
+
+/** What an insert into `ibex_core.memory_relationships` takes. */
+export type NewMemoryRelationship = Insertable<MemoryRelationships>;
+
+/** What an update of `ibex_core.memory_relationships` takes. */
+export type MemoryRelationshipPatch = Updateable<MemoryRelationships>;
+
+/** A tag of a memory. */
+export interface MemoryTags {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  memory_id: ColumnType<string, string, never>;
+  tag: ColumnType<string, string, never>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.memory_tags`. */
+export type MemoryTag = Selectable<MemoryTags>;
+
+/** What an insert into `ibex_core.memory_tags` takes. */
+export type NewMemoryTag = Insertable<MemoryTags>;
+
+/** What an update of `ibex_core.memory_tags` takes. */
+export type MemoryTagPatch = Updateable<MemoryTags>;
+
+/** How a memory was used; created with the first use. Not in memories: an update there re-inserts the embedding into its index. */
+export interface MemoryUsageTable {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  memory_id: ColumnType<string, string, never>;
+  /** How often a search returned it. */
+  retrieval_count: Generated<number>;
+  /** How often it became part of a prompt. */
+  injection_count: Generated<number>;
+  last_retrieved_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  last_injected_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  /** How useful it turned out to be, 0 to 1. */
+  usefulness_score: Generated<number>;
+  positive_votes: Generated<number>;
+  negative_votes: Generated<number>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.memory_usage`. */
+export type MemoryUsage = Selectable<MemoryUsageTable>;
+
+/** What an insert into `ibex_core.memory_usage` takes. */
+export type NewMemoryUsage = Insertable<MemoryUsageTable>;
+
+/** What an update of `ibex_core.memory_usage` takes. */
+export type MemoryUsagePatch = Updateable<MemoryUsageTable>;
+
+/** The values of `ibex_core.memory_versions.operation`. */
+export type MemoryVersionOperation = "create" | "update" | "supersede" | "merge" | "archive" | "restore" | "delete";
+
+/** The values of `ibex_core.memory_versions.changed_by_type`. */
+export type MemoryVersionChangedByType = "extraction" | "user" | "system" | "conflict_resolution";
+
+/** A memory as it was after a change, written by a trigger. Append-only. */
+export interface MemoryVersions {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  memory_id: string;
+  /** Counts from 1 per memory. */
+  version_num: number;
+  operation: MemoryVersionOperation;
+  content: string;
+  category: string;
+  status: string;
+  tier: string;
+  importance: number;
+  confidence: number;
+  metadata: ColumnType<JsonValue, JsonObject | JsonText | boolean | number, JsonObject | JsonText | boolean | number>;
+  /** The setting app.actor_type; system without one. */
+  changed_by_type: MemoryVersionChangedByType;
+  /** The setting app.actor_id. */
+  changed_by: string | null;
+  /** The setting app.change_reason. */
+  change_reason: string | null;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.memory_versions`. */
+export type MemoryVersion = Selectable<MemoryVersions>;
+
+/** What an insert into `ibex_core.memory_versions` takes. */
+export type NewMemoryVersion = Insertable<MemoryVersions>;
+
+/** What an update of `ibex_core.memory_versions` takes. */
+export type MemoryVersionPatch = Updateable<MemoryVersions>;
+
+/** The values of `ibex_core.organizations.tier`. */
+export type OrganizationTier = "free" | "pro" | "enterprise";
+
+/** The values of `ibex_core.organizations.status`. */
+export type OrganizationStatus = "active" | "suspended" | "cancelled" | "trial";
+
+/** A customer: the tenant that every other row belongs to. */
+export interface Organizations {
+  id: ColumnType<string, string | undefined, never>;
+  name: string;
+  /** The name in URLs; unique among all organizations. */
+  slug: string;
+  /** What the customer pays for. */
+  tier: Generated<OrganizationTier>;
+  /** Only active and trial organizations are served. */
+  status: Generated<OrganizationStatus>;
+  /** Tokens a month; null for what the tier gives. */
+  custom_token_quota_monthly: ColumnType<string | null, bigint | number | string | null, bigint | number | string | null>;
+  /** Memories at most; null for what the tier gives. */
+  custom_memory_quota: ColumnType<string | null, bigint | number | string | null, bigint | number | string | null>;
+  /** Agents at most; null for what the tier gives. */
+  custom_agent_quota: number | null;
+  stripe_customer_id: string | null;
+  billing_email: string | null;
+  /** The day on which billing months begin. */
+  billing_cycle_anchor: string | null;
+  /** The model that embeds the memories of this organization. */
+  embedding_model: Generated<string>;
+  /** The dimension of that model. */
+  embedding_dim: Generated<number>;
+  settings: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.organizations`. */
+export type Organization = Selectable<Organizations>;
+
+/** What an insert into `ibex_core.organizations` takes. */
+export type NewOrganization = Insertable<Organizations>;
+
+/** What an update of `ibex_core.organizations` takes. */
+export type OrganizationPatch = Updateable<Organizations>;
+
+/** The values of `ibex_core.sessions.status`. */
+export type SessionStatus = "active" | "idle" | "completed" | "abandoned" | "error";
+
+/** A conversation with an agent. */
+export interface Sessions {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  agent_id: string;
+  /** The user who owns the session. */
+  user_id: string | null;
+  /** The instructions that the agent followed. */
+  directive_version_id: string | null;
+  /** The id that the caller knows it by; unique per agent. */
+  external_id: string | null;
+  title: string | null;
+  status: Generated<SessionStatus>;
+  model: string | null;
+  provider: string | null;
+  turn_count: Generated<number>;
+  message_count: Generated<number>;
+  total_input_tokens: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  total_output_tokens: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  total_latency_ms: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** Memories were extracted from the turns up to this one. */
+  last_extracted_turn: Generated<number>;
+  summary: string | null;
+  metadata: Generated<JsonObject>;
+  last_message_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  completed_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.sessions`. */
+export type Session = Selectable<Sessions>;
+
+/** What an insert into `ibex_core.sessions` takes. */
+export type NewSession = Insertable<Sessions>;
+
+/** What an update of `ibex_core.sessions` takes. */
+export type SessionPatch = Updateable<Sessions>;
+
+/** The values of `ibex_core.tokens.type`. */
+export type TokenType = "pat" | "org_token" | "service_token" | "marketplace";
+
+/** An access token. Only the SHA-256 of the secret is stored. */
+export interface Tokens {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** The user that the token acts for. */
+  user_id: string | null;
+  /** The agent that the token acts for. */
+  agent_id: string | null;
+  type: TokenType;
+  /** SHA-256 of the secret in 64 hexadecimal digits. */
+  hash: string;
+  /** The first characters of the secret, to recognize it by. */
+  prefix: string;
+  name: string;
+  description: string | null;
+  /** A bitmap. */
+  permissions: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** Null for a token that does not expire. */
+  expires_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  is_revoked: Generated<boolean>;
+  revoked_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  /** The user who revoked it. */
+  revoked_by: string | null;
+  revoke_reason: string | null;
+  last_used_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  last_used_ip: string | null;
+  use_count: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** Empty allows every address. */
+  allowed_ips: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.tokens`. */
+export type Token = Selectable<Tokens>;
+
+/** What an insert into `ibex_core.tokens` takes. */
+export type NewToken = Insertable<Tokens>;
+
+/** What an update of `ibex_core.tokens` takes. */
+export type TokenPatch = Updateable<Tokens>;
+
+/** The values of `ibex_core.users.role`. */
+export type UserRole = "owner" | "admin" | "member" | "viewer" | "customer";
+
+/** The values of `ibex_core.users.status`. */
+export type UserStatus = "active" | "invited" | "suspended" | "deactivated";
+
+/** A person of an organization. */
+export interface Users {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** Unique among the living users of the organization, whatever the case. */
+  email: string;
+  username: string | null;
+  name: string | null;
+  /** Null for who signs in through sso_provider. */
+  password_hash: string | null;
+  role: Generated<UserRole>;
+  status: Generated<UserStatus>;
+  /** The person proved to own the email address. */
+  is_verified: Generated<boolean>;
+  sso_provider: string | null;
+  /** The id of the person at sso_provider. */
+  sso_subject: string | null;
+  avatar_url: string | null;
+  settings: Generated<JsonObject>;
+  metadata: Generated<JsonObject>;
+  last_login_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.users`. */
+export type User = Selectable<Users>;
+
+/** What an insert into `ibex_core.users` takes. */
+export type NewUser = Insertable<Users>;
+
+/** What an update of `ibex_core.users` takes. */
+export type UserPatch = Updateable<Users>;
+
+/** Every table and view by its qualified name. */
+export interface DB {
+  "ibex_core.agents": Agents;
+  "ibex_core.checkpoints": Checkpoints;
+  "ibex_core.directive_versions": DirectiveVersions;
+  "ibex_core.directives": Directives;
+  "ibex_core.memories": Memories;
+  "ibex_core.memory_relationships": MemoryRelationships;
+  "ibex_core.memory_tags": MemoryTags;
+  "ibex_core.memory_usage": MemoryUsageTable;
+  "ibex_core.memory_versions": MemoryVersions;
+  "ibex_core.organizations": Organizations;
+  "ibex_core.sessions": Sessions;
+  "ibex_core.tokens": Tokens;
+  "ibex_core.users": Users;
+}
