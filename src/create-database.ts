@@ -1,0 +1,98 @@
+/** Puts the layers together: options, pool, tenancy, repositories. */
+import type { DB as IbexDB } from '../types/database.d.ts'
+import { ConnectionPool } from './database/connection-pool.ts'
+import { resolveOptions } from './database/options.ts'
+import type { DatabaseOptions } from './database/options.ts'
+import { SystemScope } from './tenancy/system-scope.ts'
+import { Tenancy } from './tenancy/tenancy.ts'
+import type { ScopeOptions } from './tenancy/tenancy.ts'
+import { parseTenantId } from './tenancy/tenant-id.ts'
+import { verifyIsolation } from './tenancy/verify-isolation.ts'
+import type { IsolationReport } from './tenancy/verify-isolation.ts'
+import { TenantScope } from './tenant-scope.ts'
+import { Vector } from './vector/vector.ts'
+
+/** An id that no organization has: `verifyIsolation` needs a tenant's role, not a tenant. */
+const nobody = '00000000-0000-0000-0000-000000000000'
+
+/** A database of many tenants: the way to each tenant's scope, and nothing that reaches a row without one. */
+export class Database<DB extends IbexDB = IbexDB> {
+  readonly #pool: ConnectionPool
+  readonly #tenancy: Tenancy<DB>
+
+  constructor(options: DatabaseOptions) {
+    const resolved = resolveOptions(options)
+    this.#pool = new ConnectionPool(resolved, { vector: (text) => Vector.parse(text) })
+    this.#tenancy = new Tenancy(this.#pool, resolved)
+  }
+
+  /** A server, or the engine in this process, which has one connection and can neither cancel nor time out. */
+  get kind(): 'server' | 'embedded' {
+    return this.#pool.kind
+  }
+
+  /**
+   * Makes the scope of one tenant: cheap, no I/O.
+   *
+   * Whether the organization exists is not looked up: reads of an unknown one find nothing, writes throw
+   * `UnknownOrganizationError`, and `scope.organizations.requireActive()` asks once, at a service's door.
+   *
+   * @throws {MissingTenantError} when the id is undefined, null or empty.
+   * @throws {InvalidTenantIdError} when it is not a uuid.
+   */
+  forTenant(orgId: string, options: ScopeOptions = {}): TenantScope<DB> {
+    return new TenantScope(this.#tenancy, parseTenantId(orgId), options)
+  }
+
+  /**
+   * Runs the callback across tenants, as the system role. The reason travels with every {@link QueryEvent} and with
+   * every change.
+   *
+   * ```ts
+   * await database.asSystem('nightly expiry sweep', async (system) => {
+   *   await system.db.deleteFrom('ibex_core.memories').where('expires_at', '<', new Date()).execute()
+   * })
+   * ```
+   *
+   * @throws {InvalidArgumentError} when the reason says nothing.
+   */
+  async asSystem<T>(reason: string, callback: (system: SystemScope<DB>) => Promise<T>): Promise<T> {
+    return await callback(new SystemScope(this.#tenancy, reason))
+  }
+
+  /**
+   * Checks in one round trip that the database really keeps tenants apart for this login; call it when a service starts.
+   *
+   * @throws {MissingMigrationsError} when the migrations were not run.
+   * @throws {IsolationError} when isolation would not hold; the message says what to run.
+   */
+  async verifyIsolation(): Promise<IsolationReport> {
+    return await verifyIsolation(this.#tenancy.kyselyFor({ orgId: nobody }))
+  }
+
+  /** Waits for the connections in use, closes all and stops the embedded engine. */
+  async close(): Promise<void> {
+    await this.#pool.end()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+/**
+ * Opens a database; the first connection is made by the first statement.
+ *
+ * ```ts
+ * const database = createDatabase({ url: process.env.DATABASE_URL })
+ * await database.verifyIsolation()
+ * const tenant = database.forTenant(orgId)
+ * ```
+ *
+ * The type parameter takes a `DB` of your own that extends this package's: `interface MyDB extends DB { 'public.notes': Notes }`.
+ *
+ * @throws {InvalidOptionsError} when neither or both of `url` and `embedded` are given, or an option is unknown or out of range.
+ */
+export function createDatabase<DB extends IbexDB = IbexDB>(options: DatabaseOptions): Database<DB> {
+  return new Database(options)
+}

@@ -1,0 +1,63 @@
+/**
+ * ibex-db: the shared, typed, tenant-isolated data layer of AI-agent platforms.
+ *
+ * Words: a **tenant** is an organization, named by its `org_id`. A **scope** is a tenant as a value, from
+ * `database.forTenant(orgId)`; repositories are bound to one. **db** is plain Kysely that carries the scope. A **setting** is
+ * transaction-local and travels with the statement. **asSystem** is the loud way across tenants.
+ *
+ * @module
+ */
+export { createDatabase } from './create-database.ts'
+export type { Database } from './create-database.ts'
+export type { TenantScope, TenantTransaction } from './tenant-scope.ts'
+export type { DatabaseOptions, DatabaseTarget, QueryEvent } from './database/options.ts'
+
+export { Scope } from './tenancy/scope.ts'
+export type { Actor } from './tenancy/scope.ts'
+export type { ScopeOptions } from './tenancy/tenancy.ts'
+export type { SystemScope } from './tenancy/system-scope.ts'
+export type { TransactionHandle, TransactionOptions } from './tenancy/transaction.ts'
+export type { IsolationReport } from './tenancy/verify-isolation.ts'
+export { runOutsideTransaction } from './tenancy/ambient-transaction.ts'
+export { withSettings } from './tenancy/query-settings.ts'
+export { TenantDialect } from './tenancy/tenant-dialect.ts'
+export type { TenantDialectConfig } from './tenancy/tenant-dialect.ts'
+export type { Settings } from './tenancy/settings.ts'
+export type { TenantPool } from './tenancy/wire.ts'
+
+export { BaseRepository } from './repository/base-repository.ts'
+export type { DefinitionOf, TableDefinition } from './repository/table-definition.ts'
+export type {
+  Filter,
+  FindOptions,
+  NewRow,
+  Order,
+  Page,
+  PageOptions,
+  Patch,
+  ReadOptions,
+  Row,
+  RowKey,
+  TableOf,
+  UpsertOptions,
+} from './repository/row-types.ts'
+
+export { OrganizationRepository } from './identity/organization-repository.ts'
+export { SessionRepository } from './sessions/session-repository.ts'
+export type { SessionStart } from './sessions/session-repository.ts'
+export { CheckpointRepository } from './sessions/checkpoint-repository.ts'
+export type { CheckpointInput } from './sessions/checkpoint-repository.ts'
+export { MemoryRepository } from './memory/memory-repository.ts'
+export type { AddManyResult, AddResult, SimilarMemory, SimilarOptions } from './memory/memory-repository.ts'
+export type { AddOutcome } from './memory/add-memory.ts'
+export type { MemoryInput } from './memory/memory-input.ts'
+export { contentHash } from './memory/memory-content.ts'
+
+export { Vector } from './vector/vector.ts'
+export type { VectorInput } from './vector/vector.ts'
+export type { EmbedOptions, Embedder } from './embedding/embedder.ts'
+export { lexicalEmbedder } from './embedding/lexical-embedder.ts'
+
+export { tables } from '../types/tables.ts'
+export type * from '../types/database.d.ts'
+export * from './errors.ts'

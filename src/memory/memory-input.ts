@@ -1,0 +1,129 @@
+/** A memory as it is handed in, and the row that it becomes. */
+import type { JsonObject, MemoryCategory, MemorySource } from '../../types/database.d.ts'
+import { InvalidArgumentError, InvalidVectorError } from '../errors.ts'
+import { isUuid } from '../repository/column-values.ts'
+import { Vector } from '../vector/vector.ts'
+import type { VectorInput } from '../vector/vector.ts'
+import { characterCount, checkContent, contentHash } from './memory-content.ts'
+
+/** The dimension of `memories.embedding`. */
+export const memoryDimension = 384
+
+/** A memory to add. */
+export interface MemoryInput {
+  /** Null for what all agents of the organization share. */
+  readonly agentId: string | null
+  readonly userId?: string | null
+  readonly sessionId?: string | null
+  /** 1 to 8,192 characters. */
+  readonly content: string
+  /** 384 finite numbers, not all zero. */
+  readonly embedding: VectorInput
+  /** The model that made the embedding: vectors of two models cannot be compared. */
+  readonly embeddingModel?: string | null
+  readonly category: MemoryCategory
+  /** Default: `extracted`. */
+  readonly source?: MemorySource
+  readonly subject?: string | null
+  /** A whole number of 1 to 10 (default 5). */
+  readonly importance?: number
+  /** 0 to 1 (default 0.8). */
+  readonly confidence?: number
+  readonly isPinned?: boolean
+  readonly sourceMessageIds?: readonly string[]
+  readonly expiresAt?: Date | null
+  readonly metadata?: JsonObject
+  /** 1 to 64 characters each; repeated ones count once. */
+  readonly tags?: readonly string[]
+}
+
+/** The columns of a memory to insert; the same ones for every memory, so that many fit one statement. */
+export interface MemoryRow {
+  readonly agent_id: string | null
+  readonly user_id: string | null
+  readonly session_id: string | null
+  readonly content: string
+  readonly content_hash: string
+  readonly embedding: Vector<typeof memoryDimension>
+  readonly embedding_model: string | null
+  readonly category: MemoryCategory
+  readonly source: MemorySource
+  readonly subject: string | null
+  readonly importance: number
+  readonly confidence: number
+  readonly is_pinned: boolean
+  readonly source_message_ids: readonly string[]
+  readonly expires_at: Date | null
+  readonly metadata: JsonObject
+}
+
+/**
+ * Checks a memory and makes its row.
+ *
+ * @throws {InvalidArgumentError} when the content is blank or too long, an id is no uuid, or a number is out of range.
+ * @throws {InvalidVectorError} when the embedding has another dimension, is not finite, or is all zeros.
+ */
+export function toMemoryRow(input: MemoryInput): MemoryRow {
+  const content = checkContent(input.content)
+  return {
+    // not `?? null`: an agent id that got lost must not make the memory everybody's
+    agent_id: checkId('agentId', input.agentId),
+    user_id: checkId('userId', input.userId ?? null),
+    session_id: checkId('sessionId', input.sessionId ?? null),
+    content,
+    content_hash: contentHash(content),
+    embedding: toEmbedding(input.embedding),
+    embedding_model: input.embeddingModel ?? null,
+    category: input.category,
+    source: input.source ?? 'extracted',
+    subject: input.subject ?? null,
+    importance: wholeInRange('importance', input.importance ?? 5, 1, 10),
+    confidence: inRange('confidence', input.confidence ?? 0.8, 0, 1),
+    is_pinned: input.isPinned ?? false,
+    source_message_ids: input.sourceMessageIds ?? [],
+    expires_at: input.expiresAt ?? null,
+    metadata: input.metadata ?? {},
+  }
+}
+
+/**
+ * Checks an embedding that is stored or searched for.
+ *
+ * @throws {InvalidVectorError} also when it is all zeros: its cosine distance to anything is NaN, so it is never found.
+ */
+export function toEmbedding(values: VectorInput): Vector<typeof memoryDimension> {
+  const vector = Vector.create(values, memoryDimension)
+  if (vector.every((value) => value === 0)) {
+    throw new InvalidVectorError(
+      'vector is all zeros: its cosine distance is undefined, embed a text that is not blank',
+    )
+  }
+  return vector
+}
+
+/** Checks the tags of a memory and drops repeated ones. */
+export function toTags(tags: readonly string[] = []): readonly string[] {
+  for (const tag of tags) {
+    if (typeof tag !== 'string' || tag === '' || characterCount(tag) > 64) {
+      throw new InvalidArgumentError('tag', 'must be a text of 1 to 64 characters')
+    }
+  }
+  return [...new Set(tags)]
+}
+
+/** @throws {InvalidArgumentError} when the number is not within the range. */
+export function inRange(name: string, value: number, least: number, most: number): number {
+  if (typeof value === 'number' && value >= least && value <= most) return value
+  throw new InvalidArgumentError(name, `must be ${least} to ${most}`)
+}
+
+function wholeInRange(name: string, value: number, least: number, most: number): number {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
+  throw new InvalidArgumentError(name, `must be a whole number of ${least} to ${most}`)
+}
+
+/** @throws {InvalidArgumentError} when the id is neither a uuid nor null. */
+export function checkId(name: string, id: string | null): string | null {
+  if (id === null || isUuid(id)) return id
+  throw new InvalidArgumentError(name, 'must be a uuid or null')
+}

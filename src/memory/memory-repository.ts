@@ -1,0 +1,184 @@
+/** What agents remember. */
+import { sql } from 'kysely'
+import type { RawBuilder, SqlBool } from 'kysely'
+import type { DB, Memory, MemoryCategory } from '../../types/database.d.ts'
+import { tables } from '../../types/tables.ts'
+import { InvalidArgumentError } from '../errors.ts'
+import { BaseRepository } from '../repository/base-repository.ts'
+import { withSettings } from '../tenancy/query-settings.ts'
+import type { Scope } from '../tenancy/scope.ts'
+import type { VectorInput } from '../vector/vector.ts'
+import { addMemories, addMemory } from './add-memory.ts'
+import type { AddOutcome } from './add-memory.ts'
+import { checkId, inRange, toEmbedding, toMemoryRow, toTags } from './memory-input.ts'
+import type { MemoryInput } from './memory-input.ts'
+
+/** What became of one memory: `duplicate` gives the memory that was there, unchanged. */
+export interface AddResult {
+  readonly outcome: AddOutcome
+  readonly memory: Memory
+}
+
+/** As {@link AddResult}, with the id only. */
+export interface AddManyResult {
+  readonly outcome: AddOutcome
+  readonly id: string
+}
+
+/** A search by vector. */
+export interface SimilarOptions {
+  /** 384 finite numbers, of the model that embedded the memories. */
+  readonly embedding: VectorInput
+  /** This agent's memories and the shared ones (default: all of the organization). */
+  readonly agentId?: string
+  readonly category?: MemoryCategory | readonly MemoryCategory[]
+  /** 0 to 1. */
+  readonly minConfidence?: number
+  /** Memories with any of these tags. */
+  readonly tags?: readonly string[]
+  /** Rows at most, 1 to 1,000 (default 10). */
+  readonly limit?: number
+}
+
+/** A memory and its cosine similarity to what was searched for: 1 = same direction, 0 = unrelated, -1 = opposite. */
+export type SimilarMemory = Memory & { readonly similarity: number }
+
+/** Adds, tags and finds memories. */
+export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
+  constructor(scope: Scope<DB>) {
+    super(scope, tables['ibex_core.memories'])
+  }
+
+  /**
+   * Adds a memory, unless the agent has an active one with the same normalised content.
+   *
+   * One statement: of any number of concurrent writers of the same content, one creates it and all get its id.
+   *
+   * @throws {InvalidArgumentError} when the content is blank or longer than 8,192 characters, or a number is out of range.
+   * @throws {InvalidVectorError} when the embedding is not 384 finite numbers, or all zeros.
+   * @throws {ForeignKeyViolationError} when this tenant has no such agent, user or session.
+   */
+  async add(input: MemoryInput): Promise<AddResult> {
+    return await addMemory(this.scope.db, this.scope.orgId, toMemoryRow(input), toTags(input.tags))
+  }
+
+  /**
+   * Adds many memories, all or none, and tells what became of each, in their order.
+   *
+   * Meant for batches of some hundreds to thousands: the rows travel as one array a column.
+   *
+   * @throws as {@link add}; nothing is written then.
+   */
+  async addMany(inputs: readonly MemoryInput[]): Promise<AddManyResult[]> {
+    const rows = inputs.map(toMemoryRow)
+    const tags = inputs.map((input) => toTags(input.tags))
+    if (rows.length === 0) return []
+    return await this.scope.atomically(async ({ db }) => await addMemories(db, this.scope.orgId, rows, tags))
+  }
+
+  /**
+   * Finds the active memories nearest to a vector, most similar first; expired ones are left out.
+   *
+   * The HNSW index of the tenant's partition is read on until enough rows pass the filters (iterative scan), so a small
+   * tenant beside a large one still gets `limit` rows.
+   *
+   * ```sql
+   * select *, "embedding" <=> $1 as "distance" from "ibex_core"."memories" where "org_id" = $2 and … order by "embedding" <=> $1 limit $3
+   * ```
+   *
+   * @throws {InvalidVectorError} when the embedding is not 384 finite numbers, or all zeros.
+   */
+  async findSimilar(options: SimilarOptions): Promise<SimilarMemory[]> {
+    const limit = options.limit ?? 10
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
+      throw new InvalidArgumentError('limit', 'must be a whole number of 1 to 1,000')
+    }
+    const distance = sql<number>`embedding <=> ${toEmbedding(options.embedding)}`
+    const nearest = this.selectQuery()
+      .selectAll()
+      .select(distance.as('distance'))
+      .where((eb) => eb.and(this.#conditions(options)))
+      .orderBy(distance)
+      .limit(limit)
+    // relaxed_order keeps more rows than strict_order and may return them slightly out of order: sorted again outside
+    const query = this.scope.db
+      .selectFrom(nearest.as('nearest'))
+      .selectAll()
+      .orderBy('distance')
+      .orderBy('id')
+      .compile()
+    const { rows } = await this.scope.db.executeQuery(withSettings(query, searchSettings(limit)))
+    return rows.map(({ distance: cosineDistance, ...memory }) =>
+      Object.assign(memory, { similarity: 1 - cosineDistance }),
+    )
+  }
+
+  /** Reads the tags of a memory, in alphabetical order. */
+  async tagsOf(memoryId: string): Promise<string[]> {
+    const rows = await this.scope.db
+      .selectFrom('ibex_core.memory_tags')
+      .select('tag')
+      .where('org_id', '=', this.scope.orgId)
+      .where('memory_id', '=', memoryId)
+      .orderBy('tag')
+      .execute()
+    return rows.map((row) => row.tag)
+  }
+
+  /**
+   * Adds tags to a memory; those it has already stay.
+   *
+   * @throws {ForeignKeyViolationError} when this tenant has no such memory.
+   */
+  async addTags(memoryId: string, tags: readonly string[]): Promise<void> {
+    const values = toTags(tags).map((tag) => ({ org_id: this.scope.orgId, memory_id: memoryId, tag }))
+    if (values.length === 0) return
+    await this.scope.db
+      .insertInto('ibex_core.memory_tags')
+      .values(values)
+      .onConflict((oc) => oc.doNothing())
+      .execute()
+  }
+
+  /** Takes tags from a memory and tells how many it had. */
+  async removeTags(memoryId: string, tags: readonly string[]): Promise<number> {
+    const result = await this.scope.db
+      .deleteFrom('ibex_core.memory_tags')
+      .where('org_id', '=', this.scope.orgId)
+      .where('memory_id', '=', memoryId)
+      .where(sql<SqlBool>`tag = any(${toTags(tags)})`)
+      .executeTakeFirst()
+    return Number(result.numDeletedRows)
+  }
+
+  #conditions({ agentId, category, minConfidence, tags }: SimilarOptions): RawBuilder<SqlBool>[] {
+    const conditions = [
+      sql<SqlBool>`status = 'active'`,
+      sql<SqlBool>`(expires_at is null or expires_at > now())`,
+    ]
+    if (agentId !== undefined)
+      conditions.push(sql<SqlBool>`(agent_id = ${checkId('agentId', agentId)} or agent_id is null)`)
+    if (category !== undefined) conditions.push(sql<SqlBool>`category = any(${[category].flat()})`)
+    if (minConfidence !== undefined)
+      conditions.push(sql<SqlBool>`confidence >= ${inRange('minConfidence', minConfidence, 0, 1)}::real`)
+    if (tags !== undefined) {
+      conditions.push(sql<SqlBool>`exists (select from ibex_core.memory_tags tagged where tagged.org_id = memories.org_id
+        and tagged.memory_id = memories.id and tagged.tag = any(${toTags(tags)}))`)
+    }
+    return conditions
+  }
+}
+
+/**
+ * What a vector search needs of the server; it rides in the statement's own round trip.
+ *
+ * A generic plan, which PostgreSQL turns to after five runs of a named statement, could not prune the partitions when
+ * planning, nor see how selective the filters are.
+ */
+function searchSettings(limit: number): Readonly<Record<string, string>> {
+  return {
+    'hnsw.ef_search': String(Math.min(1_000, Math.max(100, limit))),
+    'hnsw.iterative_scan': 'relaxed_order',
+    plan_cache_mode: 'force_custom_plan',
+  }
+}
