@@ -1,0 +1,35 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+
+/**
+ * Starts a TCP proxy that holds every byte on its way to the server for `delayMs`, and lets answers pass at once.
+ *
+ * One round trip therefore takes `delayMs` longer, and any number of messages that travel together share that delay:
+ * what a network does. The order of bytes is kept and TCP_NODELAY is set on both sides. The proxy runs in a thread of
+ * its own, so that it takes no time from the event loop that is being measured.
+ *
+ * ```ts
+ * await using proxy = await startLatencyProxy({ host: '127.0.0.1', port: 5432, delayMs: 2 })
+ * const pool = new pg.Pool({ host: '127.0.0.1', port: proxy.port })
+ * ```
+ */
+export async function startLatencyProxy(target: LatencyProxyTarget): Promise<LatencyProxy> {
+  const thread = new Worker(new URL('./latency-proxy-thread.ts', import.meta.url), { workerData: target })
+  const [port] = await once(thread, 'message')
+  const close = async (): Promise<void> => void (await thread.terminate())
+  // The thread's first and only message is the port number that it listens on.
+  return { port: port as number, close, [Symbol.asyncDispose]: close }
+}
+
+/** Names the server behind the proxy and the delay, in milliseconds, of every byte sent to it. */
+export interface LatencyProxyTarget {
+  readonly host: string
+  readonly port: number
+  readonly delayMs: number
+}
+
+/** Listens on a free port of 127.0.0.1 until it is closed; closing cuts the connections that are still open. */
+export interface LatencyProxy extends AsyncDisposable {
+  readonly port: number
+  close(): Promise<void>
+}
