@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { MigrationError } from '../../src/errors.ts'
+import { objectName, parseTableName, quoteIdentifier, quoteText } from '../../src/migration/names.ts'
+
+test('names constraints and indexes after table and columns', () => {
+  const table = parseTableName('ibex_core.agents')
+  expect(objectName(table, ['org_id', 'slug'], 'key')).toBe('agents_org_id_slug_key')
+})
+
+test('refuses a name that PostgreSQL would cut off', () => {
+  const table = parseTableName('public.notes')
+  expect(objectName(table, ['c'.repeat(53)], 'idx')).toHaveLength(63)
+  expect(() => objectName(table, ['c'.repeat(54)], 'idx')).toThrow(MigrationError)
+})
+
+test.each(['notes', 'public.notes.x', 'public.', 'Public.notes', 'public.no"tes', 'public.1notes'])(
+  'refuses the table name %s',
+  (table) => {
+    expect(() => parseTableName(table)).toThrow(MigrationError)
+  },
+)
+
+test('refuses an identifier that would need quoting, and doubles the quotes of a text', () => {
+  expect(() => quoteIdentifier('a"; drop table x')).toThrow(MigrationError)
+  expect(quoteText("it's")).toBe("'it''s'")
+})

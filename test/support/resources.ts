@@ -1,0 +1,49 @@
+/** What a test run leaves outside its process, and how it is taken away. */
+import { rm } from 'node:fs/promises'
+import pg from 'pg'
+import { getContainerRuntimeClient } from 'testcontainers'
+
+/** Something that a test run leaves outside its own process and has to take away again, by its own id. */
+export type Resource =
+  | { readonly kind: 'container'; readonly id: string }
+  | { readonly kind: 'databases'; readonly url: string; readonly prefix: string }
+  | { readonly kind: 'directory'; readonly path: string }
+
+/** Takes a resource away; one that is gone already is no error. */
+export async function release(resource: Resource): Promise<void> {
+  if (resource.kind === 'container') {
+    await removeContainer(resource.id)
+  } else if (resource.kind === 'databases') {
+    await dropDatabases(resource.url, resource.prefix)
+  } else {
+    await rm(resource.path, { recursive: true, force: true })
+  }
+}
+
+async function removeContainer(id: string): Promise<void> {
+  const { container } = await getContainerRuntimeClient()
+  try {
+    await container.getById(id).remove({ force: true, v: true })
+  } catch (error) {
+    // gone already, or never created
+    if (!(error instanceof Error && 'statusCode' in error && error.statusCode === 404)) {
+      throw error
+    }
+  }
+}
+
+async function dropDatabases(url: string, prefix: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const found = await client.query<{ datname: string }>(
+      'select datname from pg_database where starts_with(datname, $1)',
+      [prefix],
+    )
+    for (const { datname } of found.rows) {
+      await client.query(`drop database if exists ${client.escapeIdentifier(datname)} with (force)`)
+    }
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,28 @@
+/** Skipping out loud what a backend cannot do. */
+import { inject } from 'vitest'
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why the test does not run on this backend; the summary prints it. */
+    readonly skipReason?: string
+  }
+}
+
+/** What `test` and `describe` take between their name and their function. */
+export interface SkipOptions {
+  readonly skip: boolean
+  readonly meta: { readonly skipReason?: string }
+}
+
+/**
+ * Skips a test, or a whole `describe`, on the embedded engine; the reason is printed and counted after the run.
+ *
+ * ```ts
+ * test('cancels a statement', skipOnEmbedded('one session: there is nobody to send the cancel request'), async () => …)
+ * ```
+ */
+export function skipOnEmbedded(reason: string): SkipOptions {
+  return inject('access').backend === 'embedded'
+    ? { skip: true, meta: { skipReason: reason } }
+    : { skip: false, meta: {} }
+}
