@@ -10,7 +10,7 @@
 export { createDatabase } from './create-database.ts'
 export type { Database } from './create-database.ts'
 export type { TenantScope, TenantTransaction } from './tenant-scope.ts'
-export type { DatabaseOptions, DatabaseTarget, QueryEvent } from './database/options.ts'
+export type { DatabaseOptions, DatabaseTarget, PGliteInstance, QueryEvent } from './database/options.ts'
 
 export { Scope } from './tenancy/scope.ts'
 export type { Actor } from './tenancy/scope.ts'

@@ -3,6 +3,7 @@ import type { PGlite } from '@electric-sql/pglite'
 import type { ClientConfig } from 'pg'
 import { EmbeddedEngineError, MissingEmbeddedEngineError } from '../errors.ts'
 import { lockDirectory } from './directory-lock.ts'
+import type { PGliteInstance } from './options.ts'
 
 /** A running embedded engine: what a `pg.Pool` needs to use it, and how to stop it. */
 export interface EmbeddedEngine {
@@ -16,10 +17,12 @@ export interface EmbeddedEngine {
  * @throws {MissingEmbeddedEngineError} when its packages are not installed.
  * @throws {EmbeddedEngineError} when the directory is in use, damaged or not writable.
  */
-export async function startEmbeddedEngine(embedded: string | PGlite): Promise<EmbeddedEngine> {
+export async function startEmbeddedEngine(embedded: string | PGliteInstance): Promise<EmbeddedEngine> {
   const { createPgConfig } = await importEngine(() => import('@electric-sql/pglite/node-postgres'))
-  if (typeof embedded !== 'string')
-    return { config: toClientConfig(createPgConfig(embedded)), close: async () => {} }
+  if (typeof embedded !== 'string') {
+    // whoever has an instance has the package, and with it the class that the interface stands for
+    return { config: toClientConfig(createPgConfig(embedded as PGlite)), close: async () => {} }
+  }
   const { PGlite } = await importEngine(() => import('@electric-sql/pglite'))
   const { vector } = await importEngine(() => import('@electric-sql/pglite-pgvector'))
   const isInMemory = embedded === ':memory:'
@@ -28,8 +31,7 @@ export async function startEmbeddedEngine(embedded: string | PGlite): Promise<Em
     const dataDir = isInMemory ? 'memory://' : embedded
     const engine = await PGlite.create({ dataDir, extensions: { vector } })
     const close = async (): Promise<void> => {
-      await engine.close()
-      await unlock()
+      await engine.close().finally(unlock)
     }
     return { config: toClientConfig(createPgConfig(engine)), close }
   } catch (cause) {
@@ -51,7 +53,7 @@ async function importEngine<M>(load: () => Promise<M>): Promise<M> {
     return await load()
   } catch (cause) {
     throw new MissingEmbeddedEngineError(
-      'the embedded database is not installed: npm install @electric-sql/pglite @electric-sql/pglite-pgvector',
+      'the embedded database is not installed: npm install @electric-sql/pglite@0.5.14 @electric-sql/pglite-pgvector@0.0.15',
       { cause },
     )
   }

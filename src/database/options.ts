@@ -1,14 +1,22 @@
 /** The options of `createDatabase`, checked before anything is opened. */
-import type { PGlite } from '@electric-sql/pglite'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { InvalidOptionsError } from '../errors.ts'
+
+/**
+ * A PGlite instance, by the part of it that is used: its package is an optional peer, and these types must be readable
+ * without it.
+ */
+export interface PGliteInstance {
+  readonly waitReady: Promise<void>
+  execProtocolStream(message: Uint8Array, options?: object): Promise<unknown>
+}
 
 /**
  * Where the database is: a server by its URL, or the embedded engine.
  *
  * `embedded` is a directory, `':memory:'` for nothing on disk, or a PGlite instance that the caller made and closes.
  */
-export type DatabaseTarget = { readonly url: string } | { readonly embedded: string | PGlite }
+export type DatabaseTarget = { readonly url: string } | { readonly embedded: string | PGliteInstance }
 
 /** What the query hook is told: never a value. */
 export interface QueryEvent {
@@ -26,7 +34,7 @@ export interface QueryEvent {
 /** The options of `createDatabase`: exactly one of `url` and `embedded`, and what may be left to its default. */
 export interface DatabaseOptions {
   readonly url?: string | undefined
-  readonly embedded?: string | PGlite | undefined
+  readonly embedded?: string | PGliteInstance | undefined
   /** Connections at most (default 10); the embedded engine has one. */
   readonly poolSize?: number | undefined
   /** Milliseconds to wait for a connection before {@link ConnectionFailedError} (default 5,000). */
@@ -120,7 +128,10 @@ function resolveTarget({ url, embedded }: DatabaseOptions): DatabaseTarget {
       "neither url nor embedded is given: pass the url of a server (is DATABASE_URL set?), or embedded: '<directory>' for the engine in this process",
     )
   }
-  if (embedded === '' || (typeof embedded !== 'string' && typeof embedded?.execProtocol !== 'function')) {
+  if (
+    embedded === '' ||
+    (typeof embedded !== 'string' && typeof embedded?.execProtocolStream !== 'function')
+  ) {
     throw new InvalidOptionsError("embedded must be a directory, ':memory:', or a PGlite instance")
   }
   return { embedded }

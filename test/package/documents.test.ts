@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
@@ -51,7 +51,7 @@ async function scratchFolder(): Promise<string> {
 }
 
 async function compile(folder: string, files: readonly string[]): Promise<string> {
-  const paths = { 'ibex-db': [join(root, 'src/index.ts')] }
+  const paths = await sourcesOfExports()
   const compilerOptions = { paths, types: ['node'], rootDir: root, noUnusedLocals: false }
   const config = { extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
@@ -62,4 +62,17 @@ async function compile(folder: string, files: readonly string[]): Promise<string
     // the compiler says on stdout what is wrong
     return error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error)
   }
+}
+
+/** Where the sources of each published name are: dist/ need not have been built. */
+async function sourcesOfExports(): Promise<Record<string, string[]>> {
+  const manifest: unknown = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const { exports } = manifest as { exports: Record<string, string | { types: string }> }
+  return Object.fromEntries(
+    Object.entries(exports).flatMap(([name, target]) => {
+      if (typeof target === 'string') return []
+      const source = target.types.replace('./dist/', '').replace('.d.ts', '.ts')
+      return [[join('ibex-db', name), [join(root, source)]]]
+    }),
+  )
 }
