@@ -4,7 +4,7 @@ import { ConnectionPool } from './database/connection-pool.ts'
 import { resolveOptions } from './database/options.ts'
 import type { DatabaseOptions } from './database/options.ts'
 import { SystemScope } from './tenancy/system-scope.ts'
-import { Tenancy } from './tenancy/tenancy.ts'
+import { Tenancy, copyScopeOptions } from './tenancy/tenancy.ts'
 import type { ScopeOptions } from './tenancy/tenancy.ts'
 import { parseTenantId } from './tenancy/tenant-id.ts'
 import { verifyIsolation } from './tenancy/verify-isolation.ts'
@@ -41,7 +41,7 @@ export class Database<DB extends IbexDB = IbexDB> {
    * @throws {InvalidTenantIdError} when it is not a uuid.
    */
   forTenant(orgId: string, options: ScopeOptions = {}): TenantScope<DB> {
-    return new TenantScope(this.#tenancy, parseTenantId(orgId), options)
+    return new TenantScope(this.#tenancy, parseTenantId(orgId), copyScopeOptions(options))
   }
 
   /**

@@ -215,7 +215,11 @@ interface DatabaseErrorFields {
   readonly columns?: readonly string[] | undefined
 }
 
-/** The base of the errors that PostgreSQL reported: names of what is concerned, never a value. */
+/**
+ * The base of the errors that PostgreSQL reported: names of what is concerned, never a value.
+ *
+ * Branch on `constraint`: of a key under row-level security PostgreSQL does not name the columns, and `columns` is empty.
+ */
 export abstract class DatabaseError extends IbexError {
   readonly sqlState: string
   readonly schema: string | undefined
@@ -381,7 +385,7 @@ const conditions: Readonly<Record<string, readonly [DatabaseErrorClass, string]>
   '57P03': [ServerUnavailableError, 'the server is starting or shutting down: try again'],
 }
 
-const brokenConnection = /^(08|57P0[12])/
+const brokenConnection = /^(08(?!P01)|57P0[12])/
 const unreachable = /^(ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EAI_AGAIN|ENOENT)$/
 const lostMessage = /^Connection terminated|not queryable$|^Client was closed/
 
@@ -459,12 +463,18 @@ function mapPostgresError(error: PostgresError): Error {
 
 function foreignKeyError(error: PostgresError, fields: DatabaseErrorFields): Error {
   const cause = withoutValues(error)
-  if (error.constraint?.endsWith('_org_id_fkey') === true) return new UnknownOrganizationError({ cause })
+  if (isTenantKey(error)) return new UnknownOrganizationError({ cause })
   const isParent = error.message.startsWith('update or delete')
   const text = isParent
     ? 'other rows still refer to this row: delete them first'
     : 'the row it refers to does not exist for this tenant'
   return new ForeignKeyViolationError(`${describe(error)}${text}`, fields, { cause })
+}
+
+/** True for `<table>_org_id_fkey`; a partition, `<table>_p07`, carries the name of its parent's. */
+function isTenantKey({ constraint = '', table = '' }: PostgresError): boolean {
+  const owner = constraint.replace(/_org_id_fkey$/, '')
+  return owner !== constraint && (table === owner || table.startsWith(`${owner}_p`))
 }
 
 function describe(error: PostgresError): string {

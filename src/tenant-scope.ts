@@ -92,7 +92,7 @@ export class TenantScope<DB extends IbexDB = IbexDB> extends TenantRepositories<
   readonly #options: ScopeOptions
 
   constructor(tenancy: Tenancy<DB>, orgId: string, options: ScopeOptions) {
-    super(orgId, tenancy.kyselyFor({ orgId, ...options }))
+    super(orgId, tenancy.kyselyFor({ ...options, orgId }))
     this.#tenancy = tenancy
     this.#options = options
   }
@@ -118,7 +118,7 @@ export class TenantScope<DB extends IbexDB = IbexDB> extends TenantRepositories<
     checkTransactionOptions(options)
     const { orgId } = this
     const db = needsOwnKysely(options)
-      ? this.#tenancy.kyselyFor({ orgId, ...this.#options }, options)
+      ? this.#tenancy.kyselyFor({ ...this.#options, orgId }, options)
       : this.db
     const ambient = { pool: this.#tenancy.pool, tenant: orgId }
     return await runTransaction(

@@ -23,6 +23,8 @@ export class ConnectionPool {
   #pool: pg.Pool | undefined
   #engine: EmbeddedEngine | undefined
   #closing: Promise<void> | undefined
+  /** True once the embedded session was used. */
+  #hasConnected = false
 
   constructor(options: ResolvedOptions, parsers: Readonly<Record<string, TypeParser>> = {}) {
     this.kind = 'url' in options.target ? 'server' : 'embedded'
@@ -98,8 +100,14 @@ export class ConnectionPool {
   async #prepareClient(client: pg.ClientBase): Promise<void> {
     // likewise while it is lent: the statement in flight reports the error itself
     client.on('error', () => {})
-    // the embedded engine keeps one session behind all connections: end what a destroyed one left open
-    if (this.kind === 'embedded') await client.query('rollback')
+    if (this.kind === 'embedded') await this.#cleanSession(client)
     await this.#parsers.load(client)
+  }
+
+  /** The embedded engine keeps one session behind all connections: ends and forgets what a destroyed one left behind. */
+  async #cleanSession(client: pg.ClientBase): Promise<void> {
+    await client.query('rollback')
+    if (this.#hasConnected) await client.query('discard all')
+    this.#hasConnected = true
   }
 }

@@ -31,7 +31,11 @@ export async function startEmbeddedEngine(embedded: string | PGliteInstance): Pr
     const dataDir = isInMemory ? 'memory://' : embedded
     const engine = await PGlite.create({ dataDir, extensions: { vector } })
     const close = async (): Promise<void> => {
-      await engine.close().finally(unlock)
+      try {
+        await engine.close()
+      } finally {
+        await unlock()
+      }
     }
     return { config: toClientConfig(createPgConfig(engine)), close }
   } catch (cause) {

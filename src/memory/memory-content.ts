@@ -12,6 +12,9 @@ const maxLength = 8_192
 export function checkContent(content: unknown): string {
   if (typeof content !== 'string' || content.trim() === '')
     throw new InvalidArgumentError('content', 'must be a text that is not blank')
+  // half of a surrogate pair would be stored as another character
+  if (!content.isWellFormed())
+    throw new InvalidArgumentError('content', 'is no well-formed text: it holds half a character')
   if (content.includes('\0'))
     throw new InvalidArgumentError('content', 'holds a NUL character, which PostgreSQL cannot store')
   if (content.length > maxLength && characterCount(content) > maxLength) {

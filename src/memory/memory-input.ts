@@ -103,6 +103,7 @@ export function toEmbedding(values: VectorInput): Vector<typeof memoryDimension>
 
 /** Checks the tags of a memory and drops repeated ones. */
 export function toTags(tags: readonly string[] = []): readonly string[] {
+  if (!Array.isArray(tags)) throw new InvalidArgumentError('tags', 'must be an array of texts')
   for (const tag of tags) {
     if (typeof tag !== 'string' || tag === '' || characterCount(tag) > 64) {
       throw new InvalidArgumentError('tag', 'must be a text of 1 to 64 characters')

@@ -14,10 +14,11 @@ import type {
 import {
   InvalidArgumentError,
   InvalidColumnError,
+  MissingTenantError,
   RowNotFoundError,
   UniqueViolationError,
 } from '../errors.ts'
-import type { Scope } from '../tenancy/scope.ts'
+import { Scope } from '../tenancy/scope.ts'
 import { bulkInsertQuery, groupRows } from './bulk-insert.ts'
 import { checkKeyValue, patchToUpdate, rowToInsert, upsertColumns } from './column-values.ts'
 import type { Values } from './column-values.ts'
@@ -65,7 +66,9 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
   readonly #db: Kysely<OneTable>
   readonly #name: 'row'
 
+  /** @throws {MissingTenantError} when `scope` is anything else than a scope, which only untyped code can do. */
   constructor(scope: Scope<DB>, table: DefinitionOf<TB>) {
+    if (!(scope instanceof Scope)) throw new MissingTenantError()
     this.scope = scope
     this.table = table
     // Kysely cannot type a table that is a type parameter. Inside, there is one table whose columns are plain text;

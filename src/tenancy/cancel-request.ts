@@ -1,9 +1,14 @@
 /** The out-of-band message that stops the statement a connection is running. */
+import type { Socket } from 'node:net'
 import pg from 'pg'
 import { UnsupportedOnEmbeddedError } from '../errors.ts'
 import type { WireClient } from './wire.ts'
 
+/** Milliseconds that the request may take. */
+const patience = 5_000
+
 interface CancelConnection {
+  readonly stream: Socket
   connect(port: number, host: string): void
   connect(socket: string): void
   requestSsl(): void
@@ -31,6 +36,8 @@ export async function cancelRequest(client: WireClient): Promise<void> {
   // pg exports Connection with these methods, and its client holds TLS options in `ssl`; the types describe older forms
   const connection = new pg.Connection({ ssl }) as unknown as CancelConnection
   await new Promise<void>((resolve, reject) => {
+    // a server that does not answer must not hold the caller, who has given up already
+    connection.stream.setTimeout(patience, () => connection.stream.destroy())
     const send = (): void => connection.cancel(processID, secretKey)
     connection.on('connect', () => (ssl ? connection.requestSsl() : send()))
     connection.on('sslconnect', send)

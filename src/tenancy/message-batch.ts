@@ -1,4 +1,5 @@
 /** Several statements in one message batch with one Sync: one network round trip, one implicit transaction. */
+import { InvalidArgumentError } from '../errors.ts'
 import type { PreparedStatement, StatementCache } from './statement-cache.ts'
 import { RowReader } from './row-reader.ts'
 import type { Submittable, WireConnection, WireField, WireValue } from './wire.ts'
@@ -81,6 +82,7 @@ export class MessageBatch implements Submittable {
   #rowCount = 0
   #isSuspended = false
   #readError: Error | undefined
+  #copyError: Error | undefined
   #resolve: (result: BatchResult) => void = () => {}
   #reject: (error: Error) => void = () => {}
 
@@ -131,12 +133,15 @@ export class MessageBatch implements Submittable {
     const prepared = unnamed.test(statement.text)
       ? undefined
       : this.#context.statements?.get(this.#context.role, statement.text)
+    // settings of the scope and of the query may be the same text: a name is parsed once
+    const isReady = prepared?.isReady === true
+    const isParsed = isReady || (prepared !== undefined && this.#prepared.includes(prepared))
     this.#prepared[index] = prepared
     const name = prepared?.name ?? ''
     const portal = statement.portal ?? ''
-    if (prepared?.isReady !== true) connection.parse({ name, text: statement.text })
+    if (!isParsed) connection.parse({ name, text: statement.text })
     connection.bind({ portal, statement: name, values: statement.values })
-    if (prepared?.isReady !== true) connection.describe({ type: 'P', name: portal })
+    if (!isReady) connection.describe({ type: 'P', name: portal })
     connection.execute({ portal, rows: statement.maxRows ?? 0 })
   }
 
@@ -174,11 +179,12 @@ export class MessageBatch implements Submittable {
 
   handleError(error: Error, connection: WireConnection): void {
     this.#forgetUnconfirmed()
+    const failure = this.#copyError ?? error
     const fail = (): void => {
       connection.removeListener('readyForQuery', fail)
       connection.removeListener('end', fail)
-      this.callback?.(error)
-      this.#reject(error)
+      this.callback?.(failure)
+      this.#reject(failure)
     }
     // an error that the server reported is followed by ReadyForQuery (which pg, having dropped its active query, tells
     // nobody) or, when it is fatal, by the end of the connection; any other error means that there is no connection
@@ -199,8 +205,14 @@ export class MessageBatch implements Submittable {
     })
   }
 
-  handleCopyInResponse(connection: { sendCopyFail(message: string): void }): void {
-    connection.sendCopyFail('COPY FROM STDIN is not available here: use insertMany')
+  handleCopyInResponse(connection: { sendCopyFail(message: string): void; sync(): void }): void {
+    this.#copyError = new InvalidArgumentError(
+      'query',
+      'copies from stdin, which is not available here: use insertMany',
+    )
+    connection.sendCopyFail(this.#copyError.message)
+    // the server has ignored the batch's own Sync, as it ignores every one while it waits for data
+    connection.sync()
   }
 
   handleCopyData(): void {}

@@ -1,8 +1,12 @@
 /** Settings for one statement: they ride in its batch. */
 import type { CompiledQuery } from 'kysely'
+import { InvalidArgumentError } from '../errors.ts'
 import type { Settings } from './settings.ts'
 
 const settingsKey: unique symbol = Symbol('ibex settings')
+
+/** PostgreSQL compares the names of settings without case. */
+const reserved = /^(?:role|session_authorization|row_security|app\.current_org_id)$/i
 
 interface QueryWithSettings {
   readonly [settingsKey]?: Settings
@@ -19,7 +23,11 @@ interface QueryWithSettings {
  * ```
  */
 export function withSettings<O>(query: CompiledQuery<O>, settings: Settings): CompiledQuery<O> {
-  return { ...query, [settingsKey]: settings } as CompiledQuery<O>
+  for (const name of Object.keys(settings)) {
+    if (reserved.test(name))
+      throw new InvalidArgumentError('settings', 'name what the scope is made of: use another scope')
+  }
+  return { ...query, [settingsKey]: { ...settings } } as CompiledQuery<O>
 }
 
 /** The settings that {@link withSettings} attached. */

@@ -38,7 +38,7 @@ export class Tenancy<DB> {
     if (timeout !== undefined) settings['statement_timeout'] = String(timeout)
     addActor(settings, transaction.actor ?? identity.actor)
     const reason = transaction.changeReason ?? identity.changeReason
-    if (reason !== undefined) settings['app.change_reason'] = checkText('changeReason', reason)
+    settings['app.change_reason'] = reason === undefined ? '' : checkText('changeReason', reason)
     return new Kysely<DB>({
       dialect: new TenantDialect({
         pool: this.pool,
@@ -68,6 +68,30 @@ export function needsOwnKysely({
   )
 }
 
+const scopeOptions: ReadonlySet<string> = new Set<keyof ScopeOptions>(['actor', 'changeReason'])
+
+/**
+ * Checks the options of a scope and copies them, so that the scope does not change with the caller's object.
+ *
+ * @throws {InvalidArgumentError} when one does not exist or is not what it should be.
+ */
+export function copyScopeOptions(options: ScopeOptions): ScopeOptions {
+  for (const key of Object.keys(options)) {
+    if (!scopeOptions.has(key))
+      throw new InvalidArgumentError(
+        `scope option "${key}"`,
+        `does not exist: known are ${[...scopeOptions].join(', ')}`,
+      )
+  }
+  const { actor, changeReason } = options
+  return { actor: actor === undefined ? undefined : copyActor(actor), changeReason }
+}
+
+function copyActor(actor: Actor): Actor {
+  if (typeof actor === 'object' && actor !== null) return { type: actor.type, id: actor.id }
+  throw new InvalidArgumentError('actor', 'must be an object with a type')
+}
+
 const actorTypes: ReadonlySet<string> = new Set<Actor['type']>([
   'user',
   'system',
@@ -76,6 +100,8 @@ const actorTypes: ReadonlySet<string> = new Set<Actor['type']>([
 ])
 
 function addActor(settings: Record<string, string>, actor: Actor | undefined): void {
+  // sent when there is none, too: a value that somebody left in the session must not become this tenant's history
+  settings['app.actor_type'] = settings['app.actor_id'] = ''
   if (actor === undefined) return
   if (!actorTypes.has(actor.type))
     throw new InvalidArgumentError('actor.type', `must be one of ${[...actorTypes].join(', ')}`)

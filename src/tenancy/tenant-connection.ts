@@ -2,59 +2,37 @@
 import type { PoolClient } from 'pg'
 import { AbortedTransactionError, CompiledQuery } from 'kysely'
 import type { ControlConnectionProvider, DatabaseConnection, QueryResult } from 'kysely'
-import type { QueryEvent } from '../database/options.ts'
-import { InsufficientPrivilegeError, InvalidArgumentError, MissingMigrationsError } from '../errors.ts'
-import { cancelRequest } from './cancel-request.ts'
+import { InvalidArgumentError } from '../errors.ts'
 import { MessageBatch } from './message-batch.ts'
-import type { BatchContext, BatchResult, BatchStatement, PortalStep } from './message-batch.ts'
+import type { BatchContext, BatchResult, BatchStatement } from './message-batch.ts'
+import { observe } from './observe.ts'
+import type { ScopeTraits } from './observe.ts'
 import { settingsOf } from './query-settings.ts'
+import { explainPrefix, isStalePlan, unknownStatement } from './server-refusals.ts'
 import { settingsStatement } from './settings.ts'
+import { changesSession, guardStatement, mayCommit } from './statement-guard.ts'
+import { WireSession } from './wire-session.ts'
 import type { WireClient } from './wire.ts'
 import { toWireValue } from './wire-value.ts'
 
-/** What the statements of one scope have in common. */
-export interface ScopeTraits {
-  readonly role: string | undefined
-  /** Role and settings as one statement; undefined when there are none. */
-  readonly prefix: BatchStatement | undefined
-  readonly signal: AbortSignal | undefined
-  readonly systemReason: string | undefined
-  readonly onQuery: ((event: QueryEvent) => void) | undefined
-  readonly mapError: (error: unknown) => unknown
-}
-
-/** The most parameters that the protocol's 16-bit count can say; more would wrap around silently. */
-const maxParameters = 65_535
-
 const writing: ReadonlySet<string> = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
-
-/**
- * Statements that end the transaction, and its settings with it; `rollback to` a savepoint does not.
- *
- * What this misses (a comment before it) is noticed when the next statement is sent.
- */
-const ending =
-  /^\s*(?:(?:rollback|abort)\b(?!\s+(?:(?:work|transaction)\s+)?to\b)|commit\b|end\b|prepare\s+transaction\b)/i
 
 /**
  * Kysely's connection. Outside a transaction a statement travels as settings + statement + Sync; inside one, BEGIN and
  * the settings wait for the first statement and travel with it.
  */
 export class TenantConnection implements DatabaseConnection {
-  readonly #client: WireClient
+  readonly #session: WireSession
   readonly #context: BatchContext
   readonly #traits: ScopeTraits
   #begin: string | undefined
   #isInTransaction = false
-  #isBroken = false
-  /** Batches that are in flight or queued: more than one when a transaction's statements run concurrently. */
-  #running = 0
   #portals = 0
   #command: { readonly query: CompiledQuery; readonly run: () => Promise<void> } | undefined
 
   constructor(client: PoolClient, context: BatchContext, traits: ScopeTraits) {
     // pg's client has these fields; its types leave them out
-    this.#client = client as WireClient
+    this.#session = new WireSession(client as WireClient, context, traits.signal)
     this.#context = context
     this.#traits = traits
   }
@@ -64,7 +42,7 @@ export class TenantConnection implements DatabaseConnection {
       await this.#command.run()
       return { rows: [] }
     }
-    const { rows, command, rowCount } = await this.#execute(query)
+    const { rows, command, rowCount } = await this.#executeAtomically(query)
     if (writing.has(command)) return { rows: rows as R[], numAffectedRows: BigInt(rowCount) }
     // the rows are what the caller's query type says: Kysely's promise, not checked at run time
     return { rows: rows as R[] }
@@ -101,21 +79,16 @@ export class TenantConnection implements DatabaseConnection {
   }
 
   async cancelQuery(): Promise<void> {
-    if (this.#running === 0) return
-    // whether the request arrives before the statement ends is unknown; it must not hit the next borrower's
-    this.#isBroken = true
-    await cancelRequest(this.#client)
+    await this.#session.cancel()
   }
 
   async killSession(_provider?: ControlConnectionProvider): Promise<void> {
     // a session whose socket is gone ends with its statement; terminating it by id would need another role's rights
-    await this.cancelQuery()
+    await this.#session.cancel()
   }
 
-  /** Gives the connection back; one that is broken or still inside a transaction is destroyed instead. */
   release(): void {
-    const status = this.#client.getTransactionStatus()
-    this.#client.release(this.#isBroken || this.#running > 0 || (status !== null && status !== 'I'))
+    this.#session.release()
   }
 
   /** Passes a command through `executeQuery`, which Kysely wraps to log what runs. */
@@ -135,7 +108,7 @@ export class TenantConnection implements DatabaseConnection {
     if (this.#begin === undefined) {
       const commit = [{ text: 'commit', values: [] }]
       // a deferred constraint or a serialization failure may show only now
-      const { command } = await this.#observe('commit', async () => await this.#run(commit))
+      const { command } = await observe(this.#traits, 'commit', async () => await this.#session.run(commit))
       // COMMIT answers ROLLBACK when an earlier error had aborted the transaction
       if (command === 'ROLLBACK') {
         this.#isInTransaction = false
@@ -147,9 +120,9 @@ export class TenantConnection implements DatabaseConnection {
 
   async #rollback(): Promise<void> {
     try {
-      if (this.#begin === undefined) await this.#run([{ text: 'rollback', values: [] }])
+      if (this.#begin === undefined) await this.#session.run([{ text: 'rollback', values: [] }])
     } catch (error) {
-      this.#isBroken = true
+      this.#session.isBroken = true
       throw this.#traits.mapError(error)
     } finally {
       this.#endTransaction()
@@ -164,17 +137,33 @@ export class TenantConnection implements DatabaseConnection {
       while (true) {
         if (result.rows.length > 0) yield { rows: result.rows as R[] }
         if (!result.isSuspended) return
-        result = await this.#observe(
+        result = await observe(
+          this.#traits,
           query.sql,
-          async () => await this.#run([], { portal, maxRows, reader: result.reader }),
+          async () => await this.#session.run([], { portal, maxRows, reader: result.reader }),
         )
       }
     } finally {
-      const isOpen = result.isSuspended && this.#client.getTransactionStatus() === 'T'
+      const isOpen = result.isSuspended && this.#session.status === 'T'
       if (isOpen) {
         const close = [{ text: `close ${portal}`, values: [] }]
-        await this.#observe(`close ${portal}`, async () => await this.#run(close))
+        await observe(this.#traits, `close ${portal}`, async () => await this.#session.run(close))
       }
+    }
+  }
+
+  async #executeAtomically(query: CompiledQuery): Promise<BatchResult> {
+    const isOutside = !this.#isInTransaction && this.#session.status !== 'T'
+    if (this.#traits.prefix === undefined || !isOutside || !mayCommit(query.sql))
+      return await this.#execute(query)
+    this.#rememberBegin('begin')
+    try {
+      const result = await this.#execute(query)
+      await this.#commit()
+      return result
+    } catch (error) {
+      if (this.#isInTransaction) await this.#rollback().catch(() => {})
+      throw error
     }
   }
 
@@ -183,21 +172,11 @@ export class TenantConnection implements DatabaseConnection {
     portal?: { readonly portal: string; readonly maxRows: number },
   ): Promise<BatchResult> {
     const { sql, parameters } = query
-    if (parameters.length > maxParameters) {
-      throw new InvalidArgumentError(
-        'query',
-        `has ${parameters.length} parameters, PostgreSQL takes ${maxParameters}: use insertMany, or one array`,
-      )
-    }
-    if (this.#isInTransaction && this.#traits.prefix !== undefined && ending.test(sql)) {
-      throw new InvalidArgumentError(
-        'query',
-        'ends the transaction, and the scope with it: return from the callback to commit, throw to roll back',
-      )
-    }
+    guardStatement(query, this.#isInTransaction && this.#traits.prefix !== undefined)
     const statement = { text: sql, values: parameters.map(toWireValue), ...portal }
     const settings = settingsOf(query)
-    return await this.#observe(
+    return await observe(
+      this.#traits,
       sql,
       async () => await this.#runWithPrefix(statement, settings && settingsStatement(settings)),
     )
@@ -216,133 +195,26 @@ export class TenantConnection implements DatabaseConnection {
     statements.push(statement)
     this.#begin = undefined
     const isInside = this.#isInTransaction && begin === undefined && this.#traits.prefix !== undefined
-    const refuse = isInside ? () => this.#refuseWithoutTransaction() : undefined
+    const refuse = isInside ? () => this.#session.refuseWithoutTransaction() : undefined
     const batch = new MessageBatch(this.#context, statements, { refuse })
     try {
-      return await this.#submit(batch)
+      const result = await this.#session.submit(batch)
+      if (changesSession(result.command, statement.text)) this.#session.isBroken = true
+      return result
     } catch (error) {
       if (!isStalePlan(error) || !batch.usedPrepared)
-        throw batch.isInPrefix ? this.#explainPrefix(error) : error
+        throw batch.isInPrefix ? explainPrefix(error, this.#traits.role) : error
       // the statement did not run: outside a transaction nothing else did either, so it may be sent again, parsed anew
       if (error.code === unknownStatement) this.#context.statements?.clear()
       for (const { text } of statements) this.#context.statements?.forget(this.#context.role, text)
       if (this.#isInTransaction && begin === undefined) throw error
-      if (begin !== undefined) await this.#run([{ text: 'rollback', values: [] }])
-      return await this.#run(statements)
+      if (begin !== undefined) await this.#session.run([{ text: 'rollback', values: [] }])
+      return await this.#session.run(statements)
     }
-  }
-
-  async #run(statements: readonly BatchStatement[], step?: PortalStep): Promise<BatchResult> {
-    return await this.#submit(new MessageBatch(this.#context, statements, { step }))
-  }
-
-  /** The last word on a statement without settings: in the transaction that carried them, or not at all. */
-  #refuseWithoutTransaction(): Error | undefined {
-    if (this.#client.getTransactionStatus() !== 'I') return undefined
-    return new InvalidArgumentError(
-      'query',
-      'cannot run: a statement ended the transaction, and the scope with it; return from the callback to commit, throw to roll back',
-    )
-  }
-
-  async #submit(batch: MessageBatch): Promise<BatchResult> {
-    const { signal } = this.#traits
-    this.#running += 1
-    try {
-      if (signal === undefined) return await this.#query(batch)
-      return await this.#queryUntilAborted(batch, signal)
-    } finally {
-      this.#running -= 1
-    }
-  }
-
-  async #query(batch: MessageBatch): Promise<BatchResult> {
-    // pg takes any object with submit(); its types know only pg-cursor's
-    this.#client.query(batch as never)
-    return await batch.result
-  }
-
-  async #queryUntilAborted(batch: MessageBatch, signal: AbortSignal): Promise<BatchResult> {
-    let cancelling: Promise<void> | undefined
-    const cancel = (): void => {
-      cancelling = this.cancelQuery().catch(() => {})
-    }
-    signal.addEventListener('abort', cancel, { once: true })
-    try {
-      return await this.#query(batch)
-    } finally {
-      signal.removeEventListener('abort', cancel)
-      await cancelling
-    }
-  }
-
-  async #observe(sql: string, run: () => Promise<BatchResult>): Promise<BatchResult> {
-    const { onQuery, signal, mapError } = this.#traits
-    signal?.throwIfAborted()
-    const start = onQuery === undefined ? 0 : performance.now()
-    try {
-      const result = await run()
-      if (onQuery !== undefined) onQuery(this.#event(sql, start, result.rowCount))
-      return result
-    } catch (cause) {
-      const error = signal?.aborted === true ? signal.reason : withCallers(mapError(cause), cause)
-      if (onQuery !== undefined) onQuery({ ...this.#event(sql, start, 0), error })
-      throw error
-    }
-  }
-
-  /** Says what to do about a role or a setting that the server refuses. */
-  #explainPrefix(error: unknown): unknown {
-    const { role } = this.#traits
-    if (!(error instanceof Error) || !('code' in error)) return error
-    // the server quotes the name of what it refuses: the role's, or a setting's
-    if (role === undefined || !error.message.includes(`"${role}"`)) {
-      if (error.code !== '22023' && error.code !== '42704') return error
-      return new InvalidArgumentError(
-        'settings',
-        `hold a name or a value that the server does not take (${error.code})`,
-      )
-    }
-    if (error.code === '22023') {
-      return new MissingMigrationsError(`role "${role}" does not exist: run the migrations first`, {
-        cause: error,
-      })
-    }
-    if (error.code !== '42501') return error
-    return new InsufficientPrivilegeError(
-      `the login may not take the role "${role}": an administrator must run: grant ${role} to <login>`,
-      { sqlState: '42501' },
-      { cause: error },
-    )
-  }
-
-  #event(sql: string, start: number, rowCount: number): QueryEvent {
-    const { role, systemReason } = this.#traits
-    const event = { sql, duration: performance.now() - start, rowCount, role }
-    return systemReason === undefined ? event : { ...event, systemReason }
   }
 
   #endTransaction(): void {
     this.#begin = undefined
     this.#isInTransaction = false
   }
-}
-
-/** An error of `pg` was made when the socket was read: what its stack lacks is who asked. */
-function withCallers(error: unknown, cause: unknown): unknown {
-  if (error === cause && error instanceof Error && error.stack !== undefined) {
-    const callers = new Error('callers').stack?.split('\n').slice(2) ?? []
-    error.stack = [error.stack, ...callers].join('\n')
-  }
-  return error
-}
-
-const unknownStatement = '26000'
-
-/** True when a named statement is gone (DISCARD, a pooler) or its plan no longer fits the table (a migration). */
-function isStalePlan(error: unknown): error is Error & { readonly code: unknown } {
-  if (!(error instanceof Error) || !('code' in error) || !('routine' in error)) return false
-  if (error.code === unknownStatement)
-    return error.routine === 'FetchPreparedStatement' || error.routine === 'exec_bind_message'
-  return error.code === '0A000' && error.routine === 'RevalidateCachedQuery'
 }

@@ -6,7 +6,7 @@ import { assertOutsideTransaction } from './ambient-transaction.ts'
 import type { BatchContext } from './message-batch.ts'
 import { StatementCache } from './statement-cache.ts'
 import { TenantConnection } from './tenant-connection.ts'
-import type { ScopeTraits } from './tenant-connection.ts'
+import type { ScopeTraits } from './observe.ts'
 import type { TenantPool, WireClient } from './wire.ts'
 
 /** What the driver needs besides the traits of its scope. */

@@ -52,6 +52,8 @@ const isolationLevels: ReadonlySet<string> = new Set([
  * @throws {InvalidArgumentError} when one is unknown or out of range.
  */
 export function checkTransactionOptions(options: TransactionOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidArgumentError('transaction options', 'must be an object')
   for (const key of Object.keys(options)) {
     if (!known.has(key))
       throw new InvalidArgumentError(
@@ -59,11 +61,15 @@ export function checkTransactionOptions(options: TransactionOptions): void {
         `does not exist: known are ${[...known].join(', ')}`,
       )
   }
-  const { isolationLevel, retry, statementTimeout } = options
+  const { isolationLevel, readOnly, retry, statementTimeout } = options
   if (isolationLevel !== undefined && !isolationLevels.has(isolationLevel)) {
     throw new InvalidArgumentError('isolationLevel', `must be one of ${[...isolationLevels].join(', ')}`)
   }
-  if (typeof retry === 'number' && (!Number.isSafeInteger(retry) || retry < 0)) {
+  if (readOnly !== undefined && typeof readOnly !== 'boolean') {
+    throw new InvalidArgumentError('readOnly', 'must be true or false')
+  }
+  const isCount = typeof retry === 'number' && Number.isSafeInteger(retry) && retry >= 0
+  if (retry !== undefined && typeof retry !== 'boolean' && !isCount) {
     throw new InvalidArgumentError('retry', 'must be true, false or a whole number of at least 0')
   }
   if (statementTimeout !== undefined && (!Number.isSafeInteger(statementTimeout) || statementTimeout < 1)) {
@@ -85,11 +91,8 @@ export async function runTransaction<DB, T>(
     } catch (error) {
       if (attempt >= retries || !isConflict(error)) throw error
       // exponential back-off with jitter: two that met once would otherwise meet again
-      await delay(
-        Math.random() * 10 * 2 ** attempt,
-        undefined,
-        options.signal === undefined ? {} : { signal: options.signal },
-      )
+      await delay(Math.random() * 10 * 2 ** attempt)
+      options.signal?.throwIfAborted()
     }
   }
 }

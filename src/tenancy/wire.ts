@@ -37,7 +37,7 @@ export interface Submittable {
   handleEmptyQuery(): void
   handleError(error: Error, connection: WireConnection): void
   handleReadyForQuery(): void
-  handleCopyInResponse(connection: { sendCopyFail(message: string): void }): void
+  handleCopyInResponse(connection: { sendCopyFail(message: string): void; sync(): void }): void
   handleCopyData(): void
 }
 

@@ -1,0 +1,94 @@
+/** A borrowed client and the message batches in flight on it: runs, cancels, gives back. */
+import { InvalidArgumentError } from '../errors.ts'
+import { cancelRequest } from './cancel-request.ts'
+import { MessageBatch } from './message-batch.ts'
+import type { BatchContext, BatchResult, BatchStatement, PortalStep } from './message-batch.ts'
+import type { WireClient } from './wire.ts'
+
+/** Runs batches on one client, one after the other as `pg` queues them. */
+export class WireSession {
+  /** True when nobody can say what state the connection is in: it is destroyed instead of given back. */
+  isBroken = false
+  readonly #client: WireClient
+  readonly #context: BatchContext
+  readonly #signal: AbortSignal | undefined
+  /** Batches that are in flight or queued: more than one when a transaction's statements run concurrently. */
+  #running = 0
+  #isReleased = false
+
+  constructor(client: WireClient, context: BatchContext, signal: AbortSignal | undefined) {
+    this.#client = client
+    this.#context = context
+    this.#signal = signal
+  }
+
+  /** What the server said last: idle, in a transaction, in a failed one, or null before its first word. */
+  get status(): string | null {
+    return this.#client.getTransactionStatus()
+  }
+
+  async run(statements: readonly BatchStatement[], step?: PortalStep): Promise<BatchResult> {
+    return await this.submit(new MessageBatch(this.#context, statements, { step }))
+  }
+
+  /** @throws {InvalidArgumentError} when the connection was given back: it may be another tenant's by now. */
+  async submit(batch: MessageBatch): Promise<BatchResult> {
+    if (this.#isReleased) {
+      throw new InvalidArgumentError(
+        'query',
+        'comes too late: its connection was given back, do not keep the handle',
+      )
+    }
+    this.#running += 1
+    try {
+      if (this.#signal === undefined) return await this.#query(batch)
+      return await this.#queryUntilAborted(batch, this.#signal)
+    } finally {
+      this.#running -= 1
+    }
+  }
+
+  /** Cancels what runs, if anything does. */
+  async cancel(): Promise<void> {
+    if (this.#running === 0) return
+    // whether the request arrives before the statement ends is unknown; it must not hit the next borrower's
+    this.isBroken = true
+    await cancelRequest(this.#client)
+  }
+
+  /** Gives the connection back; one that is broken or still inside a transaction is destroyed instead. */
+  release(): void {
+    const { status } = this
+    this.#isReleased = true
+    this.#client.release(this.isBroken || this.#running > 0 || (status !== null && status !== 'I'))
+  }
+
+  /** The last word on a statement without settings: in the transaction that carried them, or not at all. */
+  refuseWithoutTransaction(): Error | undefined {
+    if (this.status !== 'I') return undefined
+    return new InvalidArgumentError(
+      'query',
+      'cannot run: a statement ended the transaction, and the scope with it; return from the callback to commit, throw to roll back',
+    )
+  }
+
+  async #query(batch: MessageBatch): Promise<BatchResult> {
+    // pg takes any object with submit(); its types know only pg-cursor's
+    this.#client.query(batch as never)
+    return await batch.result
+  }
+
+  async #queryUntilAborted(batch: MessageBatch, signal: AbortSignal): Promise<BatchResult> {
+    let cancelling: Promise<void> | undefined
+    const cancel = (): void => {
+      cancelling = this.cancel().catch(() => {})
+    }
+    signal.addEventListener('abort', cancel, { once: true })
+    try {
+      return await this.#query(batch)
+    } finally {
+      signal.removeEventListener('abort', cancel)
+      await cancelling
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { sql } from 'kysely'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Database, createDatabase } from '../../src/create-database.ts'
+import { failure } from '../repository/two-tenants.ts'
+import { setup, type TestDatabase } from '../support/setup.ts'
+import { insertCanaries, race, serverDeeds } from './canaries.ts'
+import { type PgBouncer, skipWithoutPgBouncer, startPgBouncer } from './pgbouncer.ts'
+import { serverUrl, urlForPort } from './server-url.ts'
+
+describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
+  let server: TestDatabase
+  let bouncer: PgBouncer
+  let url: string
+  let database: Database
+  let ids: readonly string[]
+
+  beforeAll(async () => {
+    server = await setup()
+    ids = await insertCanaries(server.admin)
+    bouncer = await startPgBouncer(serverUrl(server), 2)
+    url = urlForPort(serverUrl(server), bouncer.port)
+    database = createDatabase({ url, poolSize: 10, prepare: false, connectTimeout: 20_000 })
+  })
+
+  afterAll(async () => {
+    await database.close()
+    await bouncer[Symbol.asyncDispose]()
+    await server.close()
+  })
+
+  test('keeps 200 scopes of 20 tenants apart on two connections of the server', async () => {
+    const { seen, foreign } = await race(database, ids, { kinds: serverDeeds, scopes: 200, seed: 28 })
+    expect(foreign).toEqual([])
+    expect(seen).toBeGreaterThanOrEqual(200)
+  })
+
+  test('commits, rolls back and nests transactions, and streams', async () => {
+    const tenant = database.forTenant(ids[0] ?? '')
+    await tenant.transaction(async (trx) => {
+      await trx.agents.insert({ name: 'kept', slug: 'kept' })
+      await failure(
+        async () =>
+          await trx.transaction(async (nested) => {
+            await nested.agents.insert({ name: 'undone', slug: 'undone' })
+            throw new Error('no')
+          }),
+      )
+    })
+    const seen: string[] = []
+    for await (const { slug } of tenant.db.selectFrom('ibex_core.agents').select('slug').stream(1))
+      seen.push(slug)
+    expect(seen).toContain('kept')
+    expect(seen).not.toContain('undone')
+  })
+
+  test('stops a running statement through the pooler', async () => {
+    const start = performance.now()
+    const signal = AbortSignal.timeout(50)
+    const aborted = database
+      .forTenant(ids[0] ?? '')
+      .transaction(async (trx) => await sql`select pg_sleep(20)`.execute(trx.db), { signal })
+    await expect(aborted).rejects.toHaveProperty('name', 'TimeoutError')
+    expect(performance.now() - start).toBeLessThan(5_000)
+  })
+
+  test('would notice: a session-level SET reaches another client', async () => {
+    const clients = Array.from({ length: 6 }, () => new pg.Client({ connectionString: url }))
+    await Promise.all(clients.map(async (client) => await client.connect()))
+    const seen: unknown[] = []
+    await clients[0]?.query("select set_config('app.current_org_id', $1, false)", [ids[7]])
+    for (const client of clients.slice(1)) {
+      const { rows } = await client.query<{ id: string }>(
+        "select current_setting('app.current_org_id', true) as id",
+      )
+      seen.push(rows[0]?.id)
+    }
+    await Promise.all(clients.map(async (client) => await client.end()))
+    expect(seen).toContain(ids[7])
+  })
+})

@@ -1,0 +1,95 @@
+/** PgBouncer in transaction mode in front of a test's server. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { inject } from 'vitest'
+import { type SkipOptions, skipOnEmbedded } from '../support/skip.ts'
+
+// Debian installs it where only root's PATH leads
+const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` }
+
+/** Skips where there is no server or no PgBouncer. */
+export function skipWithoutPgBouncer(): SkipOptions {
+  if (inject('access').backend === 'embedded') return skipOnEmbedded('no server to pool connections to')
+  const isInstalled = spawnSync('pgbouncer', ['-V'], { env }).status === 0
+  return isInstalled
+    ? { skip: false, meta: {} }
+    : { skip: true, meta: { skipReason: 'pgbouncer is not installed (Debian: apt-get install pgbouncer)' } }
+}
+
+/** A running PgBouncer. */
+export interface PgBouncer extends AsyncDisposable {
+  readonly port: number
+}
+
+/** Starts PgBouncer with `poolSize` connections to the server of `url`; disposing it stops the process. */
+export async function startPgBouncer(url: string, poolSize: number): Promise<PgBouncer> {
+  const directory = await mkdtemp(join(tmpdir(), 'ibex-pgbouncer-'))
+  const port = await freePort()
+  const file = join(directory, 'pgbouncer.ini')
+  await writeFile(file, configuration(new URL(url), port, poolSize))
+  // as root it must become somebody else, who has to read the file
+  await chmod(directory, 0o755)
+  const isRoot = process.getuid?.() === 0
+  const child = spawn('pgbouncer', [...(isRoot ? ['-u', 'nobody'] : []), file], { env, stdio: 'ignore' })
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
+    await rm(directory, { recursive: true, force: true })
+  }
+  try {
+    await untilListening(port, child)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { port, [Symbol.asyncDispose]: stop }
+}
+
+function configuration(server: URL, port: number, poolSize: number): string {
+  const login = `user=${decodeURIComponent(server.username)} password=${decodeURIComponent(server.password) || 'none'}`
+  return `[databases]
+* = host=${server.hostname} port=${server.port || '5432'} ${login}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = ${poolSize}
+max_client_conn = 100
+`
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('the free port has no number')
+  return address.port
+}
+
+async function untilListening(port: number, child: ChildProcess): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (child.exitCode !== null) throw new Error(`pgbouncer ended with ${child.exitCode}`)
+    if (await isListening(port)) return
+    await delay(50)
+  }
+  throw new Error('pgbouncer does not listen after 5 seconds')
+}
+
+async function isListening(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { type Database, createDatabase } from '../../src/create-database.ts'
+import { IsolationError, MissingMigrationsError } from '../../src/errors.ts'
+import { failure } from '../repository/two-tenants.ts'
+import { emptyDatabase, setup, type TestDatabase } from '../support/setup.ts'
+
+let server: TestDatabase
+
+beforeAll(async () => {
+  server = await setup()
+})
+
+afterAll(async () => {
+  await server.close()
+})
+
+function open(role?: string): Database {
+  const database = createDatabase({ ...server.target, role })
+  onTestFinished(async () => {
+    await database.close()
+  })
+  return database
+}
+
+test('finds a migrated database in order, and warns of a login that no policy holds', async () => {
+  const report = await open().verifyIsolation()
+  expect(report.role).toBe('ibex_app')
+  expect(report.tables).toBeGreaterThanOrEqual(12)
+  expect(report.warnings).toEqual([expect.stringContaining('the login is a superuser')])
+})
+
+test('refuses a role that is a superuser', async () => {
+  const { rows } = await sql<{ name: string }>`select current_user::text as name`.execute(server.admin)
+  const error = await failure(async () => await open(rows[0]?.name).verifyIsolation())
+  expect(error).toBeInstanceOf(IsolationError)
+  expect(error.message).toContain('is a superuser, whom no policy holds')
+})
+
+test('refuses a role that bypasses row-level security', async () => {
+  // roles belong to the whole server, which other runs use too
+  const role = `ibex_server${randomBytes(4).toString('hex')}`
+  await sql`create role ${sql.ref(role)} bypassrls`.execute(server.admin)
+  onTestFinished(async () => {
+    await sql`drop owned by ${sql.ref(role)}`.execute(server.admin)
+    await sql`drop role ${sql.ref(role)}`.execute(server.admin)
+  })
+  await sql`grant usage on schema ibex_core to ${sql.ref(role)}`.execute(server.admin)
+  const error = await failure(async () => await open(role).verifyIsolation())
+  expect(error).toBeInstanceOf(IsolationError)
+  expect(error).toHaveProperty('problems', [expect.stringContaining(`alter role ${role} nobypassrls`)])
+})
+
+test('names each table that the role can reach and no policy holds', async () => {
+  await sql`create table public.leaky (org_id uuid, secret text)`.execute(server.admin)
+  await sql`create table public.unreachable (org_id uuid)`.execute(server.admin)
+  await sql`grant select (secret) on public.leaky to ibex_app`.execute(server.admin)
+  await sql`alter table ibex_core.agents disable row level security`.execute(server.admin)
+  onTestFinished(async () => {
+    await sql`drop table public.leaky, public.unreachable`.execute(server.admin)
+    await sql`alter table ibex_core.agents enable row level security`.execute(server.admin)
+  })
+  const error = await failure(async () => await open().verifyIsolation())
+  expect(error).toHaveProperty('problems', [
+    expect.stringContaining(
+      'not in force on ibex_core.agents for "ibex_app": alter table ibex_core.agents enable',
+    ),
+    expect.stringContaining('not in force on public.leaky for "ibex_app"'),
+  ])
+})
+
+test('asks for the migrations when the role does not exist', async () => {
+  const error = await failure(async () => await open('ibex_nobody').verifyIsolation())
+  expect(error).toBeInstanceOf(MissingMigrationsError)
+  expect(error.message).toContain('role "ibex_nobody" does not exist')
+})
+
+test('asks for the migrations on a database that has none', async () => {
+  const empty = await emptyDatabase()
+  const database = createDatabase({ ...empty.target })
+  const error = await failure(async () => await database.verifyIsolation())
+  await database.close()
+  await empty.close()
+  expect(error).toBeInstanceOf(MissingMigrationsError)
+  expect(error.message).toContain('run the migrations first')
+})
