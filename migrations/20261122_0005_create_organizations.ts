@@ -50,6 +50,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       settings: jsonObject(),
     },
     unique: [['slug'], ['stripe_customer_id']],
+    tenantMayUpdate: ['name', 'billing_email', 'embedding_model', 'embedding_dim', 'settings'],
   })
 }
 

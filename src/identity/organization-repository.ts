@@ -7,7 +7,11 @@ import type { Scope } from '../tenancy/scope.ts'
 
 const served: ReadonlySet<string> = new Set(['active', 'trial'])
 
-/** Reads the tenant's own organization; new ones are made with `asSystem`. */
+/**
+ * Reads the tenant's own organization, and updates its name, billing email, embedding model and settings.
+ *
+ * Everything else (a new organization, its slug, tier, status and quotas) takes `asSystem`: the database refuses it to a tenant.
+ */
 export class OrganizationRepository extends BaseRepository<DB, 'ibex_core.organizations'> {
   constructor(scope: Scope<DB>) {
     super(scope, tables['ibex_core.organizations'])

@@ -5,6 +5,7 @@ import { writeColumnComment } from './comments.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
 import { objectName, parseTableName, quoteIdentifier, quoteText } from './names.ts'
+import { systemRole } from './roles.ts'
 import { grantExactly } from './tenant-isolation.ts'
 import { touchUpdatedAt } from './triggers.ts'
 
@@ -34,7 +35,9 @@ export async function addTenantColumn(
   }
   if (definition.comment !== undefined) await writeColumnComment(db, name, column, definition.comment)
   const { tenantColumn, appendOnly } = await readKind(db, name.sql)
-  await grantExactly(db, name, { tenantColumn, appendOnly })
+  if (tenantColumn === 'org_id') await grantExactly(db, name, { tenantColumn, appendOnly })
+  // a tenant changes of the row that it is what it was once allowed to, and nothing that comes later
+  else await run(db, `grant update (${quoteIdentifier(column)}) on ${name.sql} to ${systemRole}`)
   if (!appendOnly) await touchUpdatedAt(db, name)
 }
 

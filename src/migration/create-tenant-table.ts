@@ -9,7 +9,7 @@ import { objectName, parseTableName, quoteColumns } from './names.ts'
 import { createHashPartitions } from './partitions.ts'
 import type { TenantReference } from './references.ts'
 import { indexReference, referenceSql } from './references.ts'
-import { isolate } from './tenant-isolation.ts'
+import { grantRoot, isolate } from './tenant-isolation.ts'
 import { refuseChanges, touchUpdatedAt } from './triggers.ts'
 
 /** What a tenant table is, beyond what every tenant table has. */
@@ -42,6 +42,15 @@ export interface TableDefinition {
   readonly references?: readonly TenantReference[]
   /** Splits the table by hash of `org_id` into so many partitions. */
   readonly partitions?: number
+}
+
+/** The table of the tenants themselves. */
+export interface TenantRootDefinition extends Omit<
+  ChangeableTable,
+  'primaryKey' | 'references' | 'partitions'
+> {
+  /** The columns that a tenant may change of its own row. */
+  readonly tenantMayUpdate: readonly string[]
 }
 
 /** A condition over several columns. */
@@ -98,12 +107,13 @@ export async function createTenantTable(
 /**
  * Creates the table of the tenants themselves: its `id` is the tenant, and its keys reach across tenants.
  *
- * There is one such table, `ibex_core.organizations`.
+ * There is one such table, `ibex_core.organizations`. A tenant reads its own row and changes what `tenantMayUpdate` names;
+ * the rest is the system role's: whoever may write a key that is unique among all tenants learns which ones others have.
  */
 export async function createTenantRoot(
   db: MigrationHandle,
   table: string,
-  definition: Omit<ChangeableTable, 'primaryKey' | 'references' | 'partitions'>,
+  definition: TenantRootDefinition,
 ): Promise<void> {
   const name = parseTableName(table)
   const columns = { id: idColumn, ...definition.columns, ...timeColumns(definition) }
@@ -112,6 +122,7 @@ export async function createTenantRoot(
     ...(definition.unique ?? []).map((key) => uniqueSql(name, key)),
   ]
   await createTable(db, name, { ...definition, columns, constraints, tenantColumn: 'id' })
+  await grantRoot(db, name, definition.tenantMayUpdate)
 }
 
 const tenantColumn: Column = { type: 'uuid', default: 'ibex_core.current_org_id()' }

@@ -71,6 +71,17 @@ export async function grantExactly(
   )
 }
 
+/** Leaves a tenant, of the row that it is, no more than reading it and changing the columns named. */
+export async function grantRoot(
+  db: MigrationHandle,
+  table: TableName,
+  tenantMayUpdate: readonly string[],
+): Promise<void> {
+  await run(db, `revoke insert, update, delete on ${table.sql} from ${appRole}`)
+  if (tenantMayUpdate.length === 0) return
+  await run(db, `grant update (${quoteColumns(tenantMayUpdate)}) on ${table.sql} to ${appRole}`)
+}
+
 /** Takes every right on the table from everybody but its owner, whatever default privileges have given. */
 export async function revokeAll(db: MigrationHandle, table: TableName): Promise<void> {
   await run(db, `revoke all on ${table.sql} from public, ${roles.join(', ')}`)

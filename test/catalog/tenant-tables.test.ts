@@ -94,7 +94,7 @@ test('has one policy for the tenant and one for the system role, the same for re
 })
 
 test('grants exactly what the roles need, and UPDATE on every column but the tenant and generated ones', async () => {
-  for (const { name, tenantColumn, appendOnly } of tables) {
+  for (const { name, tenantColumn, appendOnly } of tenantTables()) {
     const rights = appendOnly ? ['INSERT', 'SELECT'] : ['DELETE', 'INSERT', 'SELECT']
     const expected = ['ibex_app', 'ibex_system'].flatMap((role) => rights.map((right) => `${role} ${right}`))
     expect({ name, rights: await granted(name) }).toEqual({ name, rights: expected })
@@ -107,6 +107,16 @@ test('grants exactly what the roles need, and UPDATE on every column but the ten
       expect({ name, role, closed }).toEqual({ name, role, closed: appendOnly ? all : [tenantColumn] })
     }
   }
+})
+
+test('lets a tenant read the organization that it is, and change only what concerns nobody else', async () => {
+  const name = 'ibex_core.organizations'
+  const system = ['DELETE', 'INSERT', 'SELECT'].map((right) => `ibex_system ${right}`)
+  expect(await granted(name)).toEqual(['ibex_app SELECT', ...system])
+  const open = await column(sql`
+    select attname::text as value from pg_attribute where attrelid = ${name}::regclass and attnum > 0
+      and has_column_privilege('ibex_app', attrelid, attnum, 'update') order by 1`)
+  expect(open).toEqual(['billing_email', 'embedding_dim', 'embedding_model', 'name', 'settings'])
 })
 
 test('hides partitions from everybody: no right, row-level security without a policy', async () => {

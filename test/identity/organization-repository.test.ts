@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { InactiveOrganizationError, UnknownOrganizationError } from '../../src/errors.ts'
+import {
+  InactiveOrganizationError,
+  InsufficientPrivilegeError,
+  UnknownOrganizationError,
+} from '../../src/errors.ts'
 import type { OrganizationStatus } from '../../types/database.d.ts'
 import { insertOrganization } from '../support/factories.ts'
 import { type TwoTenants, failure, openTwoTenants } from '../repository/two-tenants.ts'
@@ -58,7 +62,11 @@ test('changes its own organization and no other', async () => {
 
   expect(await mine.organizations.update(mine.orgId, { name: 'Renamed' })).toMatchObject({ name: 'Renamed' })
   expect(await mine.organizations.update(theirs.orgId, { name: 'Stolen' })).toBeUndefined()
-  expect(await mine.organizations.softDelete(theirs.orgId)).toBeUndefined()
+  for (const change of [{ slug: 'taken' }, { tier: 'enterprise' }, { status: 'active' }] as const) {
+    await expect(mine.organizations.update(mine.orgId, change)).rejects.toThrow(InsufficientPrivilegeError)
+  }
+  await expect(mine.organizations.softDelete(mine.orgId)).rejects.toThrow(InsufficientPrivilegeError)
+  await expect(mine.organizations.delete(theirs.orgId)).rejects.toThrow(InsufficientPrivilegeError)
   expect(await owner(theirs.orgId)).toEqual(before)
   expect(await owner(mine.orgId)).toMatchObject({ name: 'Renamed' })
 })
