@@ -55,6 +55,9 @@ const commandTag = /^([A-Z]+)(?: .*?)??(?: (\d+))?$/
  */
 const unnamed = /^(?:begin|start transaction|commit|rollback|savepoint|release|close)\b/
 
+/** Characters of a statement that is worth a name: longer ones are made up for the occasion, and would be kept by both sides. */
+const maxPreparedLength = 20_000
+
 /**
  * A message batch, written as `pg`'s Submittable (the interface that pg-cursor uses): hand it to `client.query` and await
  * `result`.
@@ -130,9 +133,8 @@ export class MessageBatch implements Submittable {
   }
 
   #send(connection: WireConnection, statement: BatchStatement, index: number): void {
-    const prepared = unnamed.test(statement.text)
-      ? undefined
-      : this.#context.statements?.get(this.#context.role, statement.text)
+    const isOneOff = statement.text.length > maxPreparedLength || unnamed.test(statement.text)
+    const prepared = isOneOff ? undefined : this.#context.statements?.get(this.#context.role, statement.text)
     // settings of the scope and of the query may be the same text: a name is parsed once
     const isReady = prepared?.isReady === true
     const isParsed = isReady || (prepared !== undefined && this.#prepared.includes(prepared))
