@@ -385,6 +385,13 @@ const conditions: Readonly<Record<string, readonly [DatabaseErrorClass, string]>
   '57P03': [ServerUnavailableError, 'the server is starting or shutting down: try again'],
 }
 
+const schemaRefusal: readonly [DatabaseErrorClass, string] = [
+  InsufficientPrivilegeError,
+  'the role may not use the schema: run the migrations, which grant it',
+]
+
+/** Codes of node:tls for a certificate that cannot be trusted. */
+const untrusted = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_CERT)/
 const brokenConnection = /^(08(?!P01)|57P0[12])/
 const unreachable = /^(ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EAI_AGAIN|ENOENT)$/
 const lostMessage = /^Connection terminated|not queryable$|^Client was closed/
@@ -416,6 +423,8 @@ export function mapConnectError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof IbexError) return error
   if (isPostgresError(error)) return mapPostgresError(error)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const tls = tlsAdvice(code, error.message)
+  if (tls !== undefined) return new ConnectionFailedError(tls, { cause: error })
   if (code === '' && !/timeout|terminated/i.test(error.message)) return error
   const reason = unreachable.test(code) ? ` (${code})` : ''
   return new ConnectionFailedError(
@@ -424,6 +433,19 @@ export function mapConnectError(error: unknown): unknown {
       cause: error,
     },
   )
+}
+
+function tlsAdvice(code: string, message: string): string | undefined {
+  if (untrusted.test(code)) {
+    return `the server's certificate is not trusted (${code}): pass its authority as ssl: { ca }, or another sslmode in the url`
+  }
+  if (!message.includes('does not support SSL')) return undefined
+  return 'the server does not speak TLS: take sslmode out of the url, or turn ssl on at the server'
+}
+
+/** The server says in the message only what is refused; in most of its languages the word is the same. */
+function isSchemaRefusal({ code, message }: PostgresError): boolean {
+  return code === '42501' && /\bschema\b/i.test(message)
 }
 
 function isPostgresError(error: Error): error is PostgresError {
@@ -455,7 +477,7 @@ function mapPostgresError(error: PostgresError): Error {
       },
     )
   }
-  const condition = conditions[error.code]
+  const condition = isSchemaRefusal(error) ? schemaRefusal : conditions[error.code]
   if (condition === undefined) return withoutValues(error)
   const [ErrorClass, text] = condition
   return new ErrorClass(`${describe(error)}${text}`, fields, { cause: withoutValues(error) })

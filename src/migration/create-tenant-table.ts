@@ -1,9 +1,10 @@
 /** Creates a tenant table with everything that protects it, in one call. */
+import { MissingMigrationsError } from '../errors.ts'
 import type { Column, Columns } from './columns.ts'
 import { columnSql } from './columns.ts'
 import { writeComments } from './comments.ts'
 import type { MigrationHandle } from './handle.ts'
-import { run } from './handle.ts'
+import { read, run } from './handle.ts'
 import type { TableName } from './names.ts'
 import { objectName, parseTableName, quoteColumns } from './names.ts'
 import { createHashPartitions } from './partitions.ts'
@@ -79,6 +80,8 @@ export interface TableCheck {
  * ```
  *
  * The way down is `drop table public.notes`.
+ *
+ * @throws {MissingMigrationsError} when the migrations of ibex-db have not run.
  */
 export async function createTenantTable(
   db: MigrationHandle,
@@ -86,6 +89,7 @@ export async function createTenantTable(
   definition: TenantTableDefinition,
 ): Promise<void> {
   const name = parseTableName(table)
+  await requireMigrations(db)
   const { primaryKey = ['id'], partitions } = definition
   const columns: Columns = {
     org_id: tenantColumn,
@@ -102,6 +106,17 @@ export async function createTenantTable(
   await createTable(db, name, { ...definition, columns, constraints, tenantColumn: 'org_id' })
   if (partitions !== undefined) await createHashPartitions(db, name, partitions)
   for (const reference of definition.references ?? []) await indexReference(db, table, reference)
+}
+
+async function requireMigrations(db: MigrationHandle): Promise<void> {
+  const [row] = await read<{ exists: boolean }>(
+    db,
+    "select to_regprocedure('ibex_core.current_org_id()') is not null as exists",
+  )
+  if (row?.exists === true) return
+  throw new MissingMigrationsError(
+    'the database has no ibex_core schema: run the migrations of ibex-db before your own (migrationProvider of ibex-db/migrations)',
+  )
 }
 
 /**

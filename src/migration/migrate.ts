@@ -72,8 +72,8 @@ async function schemaRefusal(db: MigrationHandle, cause: unknown): Promise<Insuf
     `select format('grant create on database %I to %I', current_database(), session_user) as statement`,
   )
   return new InsufficientPrivilegeError(
-    `this login may not create the schema ${migrationTableSchema} or tables in it: ` +
-      `let an administrator run: ${row?.statement ?? 'grant create on database'};`,
+    `this login may not migrate: use the login that owns the schema ${migrationTableSchema}, not a service's; ` +
+      `for a first migration let an administrator run: ${row?.statement ?? 'grant create on database'};`,
     { sqlState: '42501' },
     { cause },
   )

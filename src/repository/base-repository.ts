@@ -129,6 +129,7 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
    * @throws {InvalidArgumentError} when a filter is undefined: in SQL it would silently find nothing.
    */
   async find(options: FindOptions<DB, TB> = {}): Promise<Row<DB, TB>[]> {
+    checkOptions(options, findOptions)
     let query = orderQuery(
       this.table,
       this.#filtered(options.where, options),
@@ -152,6 +153,7 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
    * @throws {InvalidCursorError} when the cursor was altered, or comes from another query or tenant.
    */
   async findPage(options: PageOptions<DB, TB> = {}): Promise<Page<Row<DB, TB>>> {
+    checkOptions(options, pageOptions)
     const order = totalOrder(this.table, orderTerms(this.table, options.orderBy))
     const page = await readPage({
       db: this.#db,
@@ -407,6 +409,28 @@ type CompiledQueries = WeakMap<TableDefinition, CompiledQuery<Record<string, unk
 
 const livingById: CompiledQueries = new WeakMap()
 const anyById: CompiledQueries = new WeakMap()
+
+const findOptions: ReadonlySet<string> = new Set<keyof FindOptions<OneTable, 'row'>>([
+  'where',
+  'orderBy',
+  'limit',
+  'includeDeleted',
+])
+const pageOptions: ReadonlySet<string> = new Set<keyof PageOptions<OneTable, 'row'>>([
+  'where',
+  'orderBy',
+  'limit',
+  'includeDeleted',
+  'after',
+])
+
+/** An option that is misspelt in untyped code would otherwise widen the result silently. */
+function checkOptions(options: object, known: ReadonlySet<string>): void {
+  for (const key of Object.keys(options)) {
+    if (!known.has(key))
+      throw new InvalidArgumentError(`option "${key}"`, `does not exist: known are ${[...known].join(', ')}`)
+  }
+}
 
 /** The values of a key, in the order of its columns. */
 function keyValues(table: TableDefinition, key: unknown): unknown[] {

@@ -65,7 +65,10 @@ export function patchToUpdate(table: TableDefinition, patch: Values): Values {
 export function upsertColumns(
   table: TableDefinition,
   values: Values,
-  { conflict, update }: { readonly conflict: readonly string[]; readonly update?: readonly string[] },
+  {
+    conflict,
+    update,
+  }: { readonly conflict: readonly string[]; readonly update?: readonly string[] | undefined },
 ): { readonly conflict: readonly string[]; readonly updated: readonly string[] } {
   if (conflict.length === 0)
     throw new InvalidArgumentError('conflict', 'must name the columns of a unique key')

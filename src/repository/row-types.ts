@@ -9,7 +9,7 @@ export type Row<DB, TB extends TableOf<DB>> = Selectable<DB[TB]>
 
 /** A row as it is inserted; the scope fills in the tenant column, whatever its default. */
 export type NewRow<DB, TB extends TableOf<DB>> = Omit<Insertable<DB[TB]>, 'org_id'> & {
-  readonly org_id?: string
+  readonly org_id?: string | undefined
 }
 
 /** The columns that an update may set: never the tenant or the id. */
@@ -48,24 +48,24 @@ export type Order<C extends string> = { readonly [K in C]?: 'asc' | 'desc' }
 /** What every read takes. */
 export interface ReadOptions {
   /** Rows that were soft-deleted too (default false). */
-  readonly includeDeleted?: boolean
+  readonly includeDeleted?: boolean | undefined
 }
 
 /** The options of `find`. */
 export interface FindOptions<DB, TB extends TableOf<DB>> extends ReadOptions {
-  readonly where?: Filter<DB, TB>
-  readonly orderBy?: Order<keyof Row<DB, TB> & string>
+  readonly where?: Filter<DB, TB> | undefined
+  readonly orderBy?: Order<keyof Row<DB, TB> & string> | undefined
   /** Rows at most (default: all of them). */
-  readonly limit?: number
+  readonly limit?: number | undefined
 }
 
 /** The options of `findPage`. */
 export interface PageOptions<DB, TB extends TableOf<DB>> extends ReadOptions {
-  readonly where?: Filter<DB, TB>
+  readonly where?: Filter<DB, TB> | undefined
   /** Columns that cannot be null; the primary key is added, so that the order is total. Default: by primary key. */
-  readonly orderBy?: Order<RequiredColumn<Row<DB, TB>>>
+  readonly orderBy?: Order<RequiredColumn<Row<DB, TB>>> | undefined
   /** Rows of a page, 1 to 10,000 (default 50). */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** `nextCursor` of the page before. */
   readonly after?: string | undefined
 }
@@ -81,5 +81,5 @@ export interface UpsertOptions<DB, TB extends TableOf<DB>> {
   /** The columns of the unique key, without the tenant column, which is added. */
   readonly conflict: readonly (keyof Row<DB, TB> & string)[]
   /** The columns to overwrite (default: all that the row gives and the key does not hold). */
-  readonly update?: readonly (keyof Patch<DB, TB> & string)[]
+  readonly update?: readonly (keyof Patch<DB, TB> & string)[] | undefined
 }

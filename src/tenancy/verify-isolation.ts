@@ -22,13 +22,15 @@ interface Facts {
   readonly has_function: boolean
   readonly tables: number
   readonly unprotected: readonly string[]
+  readonly opened: readonly string[]
 }
 
 /**
  * Asks the catalog, in one round trip and as the role of a tenant's statements, whether isolation holds.
  *
  * @throws {MissingMigrationsError} when the role or the function that policies call does not exist.
- * @throws {IsolationError} when the role is not held by policies, or a table with an `org_id` is not protected for it.
+ * @throws {IsolationError} when the role is not held by policies, a table with an `org_id` or
+ *   a policy is not protected for it, or a policy lets it see every row.
  */
 export async function verifyIsolation<DB>(db: Kysely<DB>): Promise<IsolationReport> {
   const { rows } = await sql<Facts>`
@@ -36,21 +38,25 @@ export async function verifyIsolation<DB>(db: Kysely<DB>): Promise<IsolationRepo
       select c.oid, format('%I.%I', n.nspname, c.relname) as name
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-      join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = 'org_id' and not a.attisdropped
-      where c.relkind in ('r', 'p') and n.nspname not like 'pg\_%' and n.nspname <> 'information_schema'
+      where (exists (select from pg_catalog.pg_attribute where attrelid = c.oid and attname = 'org_id' and not attisdropped)
+          or exists (select from pg_catalog.pg_policy where polrelid = c.oid))
+        and c.relkind in ('r', 'p') and n.nspname not like 'pg\_%' and n.nspname <> 'information_schema'
         and (has_table_privilege(c.oid, 'select, insert, update, delete') or has_any_column_privilege(c.oid, 'select, insert, update'))
     )
     select current_user::text as role, me.rolsuper as is_superuser, me.rolbypassrls as bypasses,
       login.rolsuper as login_is_superuser, pg_has_role(session_user, current_user, 'usage') as login_inherits,
       to_regprocedure('ibex_core.current_org_id()') is not null as has_function,
       (select count(*)::int from tenant_tables) as tables,
-      array(select name from tenant_tables where not row_security_active(oid) order by name) as unprotected
+      array(select name from tenant_tables where not row_security_active(oid) order by name) as unprotected,
+      array(select distinct name from tenant_tables join pg_catalog.pg_policy on polrelid = tenant_tables.oid
+        where polpermissive and (0 = any(polroles) or me.oid = any(polroles))
+          and coalesce(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), 'true') = 'true' order by name) as opened
     from pg_catalog.pg_roles me, pg_catalog.pg_roles login
     where me.rolname = current_user and login.rolname = session_user`.execute(db)
   const facts = rows[0]
   if (facts === undefined || !facts.has_function) {
     throw new MissingMigrationsError(
-      'the database has no ibex_core schema: run the migrations first (npx kysely migrate latest)',
+      'the database has no ibex_core schema: run the migrations first (migrationProvider of ibex-db/migrations)',
     )
   }
   const problems = findProblems(facts)
@@ -70,7 +76,7 @@ function findWarnings({ role, login_is_superuser, login_inherits }: Facts): read
   ]
 }
 
-function findProblems({ role, is_superuser, bypasses, unprotected }: Facts): readonly string[] {
+function findProblems({ role, is_superuser, bypasses, unprotected, opened }: Facts): readonly string[] {
   const problems: string[] = []
   if (is_superuser)
     problems.push(`role "${role}" is a superuser, whom no policy holds: alter role ${role} nosuperuser`)
@@ -80,6 +86,9 @@ function findProblems({ role, is_superuser, bypasses, unprotected }: Facts): rea
     problems.push(
       `row-level security is not in force on ${name} for "${role}": alter table ${name} enable row level security; alter table ${name} force row level security`,
     )
+  }
+  for (const name of opened) {
+    problems.push(`a policy on ${name} lets "${role}" see every row: drop it, or name another role in it`)
   }
   return problems
 }

@@ -89,6 +89,14 @@ describe('a server', skipOnEmbedded('nothing is connected to'), () => {
     expect(error).toMatchObject({ code: 'server_unavailable', sqlState: '53300', isRetryable: true })
   })
 
+  test('does not speak TLS where the url asks for it', async () => {
+    const error = await refusalOf((url) => {
+      url.searchParams.set('sslmode', 'require')
+    })
+    expect(error).toBeInstanceOf(ConnectionFailedError)
+    expect(error.message).toContain('does not speak TLS: take sslmode out of the url')
+  })
+
   test('does not answer', async () => {
     const error = await refusalOf((url) => {
       url.hostname = '127.0.0.1'

@@ -200,6 +200,13 @@ describe('42501: what the role may not do', () => {
   })
 })
 
+test('42501: a schema that the role may not use', async () => {
+  await sql`create schema closed`.execute(tenants.admin)
+  await sql`create table closed.things (id int)`.execute(tenants.admin)
+  const error = await reported(raw('select from closed.things'), errors.InsufficientPrivilegeError)
+  expect(error.message).toContain('may not use the schema: run the migrations')
+})
+
 test('25006: a write in a read-only transaction', async () => {
   const { mine } = tenants
   const write = async (): Promise<unknown> =>

@@ -3,7 +3,8 @@ import { vector } from '@electric-sql/pglite-pgvector'
 import { Kysely, sql } from 'kysely'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { migrationProvider } from '../../migrations/index.ts'
-import { InsufficientPrivilegeError, MigrationError } from '../../src/errors.ts'
+import { InsufficientPrivilegeError, MigrationError, MissingMigrationsError } from '../../src/errors.ts'
+import { createTenantTable } from '../../src/migration/create-tenant-table.ts'
 import { createExtension } from '../../src/migration/extension.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
 import { migrationDialect } from '../../src/migration/migration-dialect.ts'
@@ -115,6 +116,11 @@ test('tells an administrator what to run where the schema is refused', async () 
 
   await expect(migration).rejects.toThrow(InsufficientPrivilegeError)
   await expect(migration).rejects.toThrow('run: grant create on database postgres to plain;')
+})
+
+test('asks for the migrations before a tenant table of your own', async () => {
+  const create = createTenantTable(db, 'public.early', { comment: 'Too early.', columns: {} })
+  await expect(create).rejects.toThrow(MissingMigrationsError)
 })
 
 /** Runs the callback as a login without any rights. */

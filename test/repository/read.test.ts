@@ -182,6 +182,15 @@ test.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '1; delete'])(
   },
 )
 
+test('throws before any SQL when an option does not exist, which would widen the result', async () => {
+  // what untyped code may pass
+  const options = { filter: { status: 'active' } } as object
+  for (const read of [() => tenants.mine.agents.find(options), () => tenants.mine.agents.findPage(options)]) {
+    const error = await refusal(tenants, read)
+    expect(error.message).toContain('option "filter" does not exist')
+  }
+})
+
 test('throws before any SQL when a direction is neither asc nor desc', async () => {
   const orderBy = { name: 'asc; delete' as 'asc' }
   const error = await refusal(tenants, async () => await tenants.mine.agents.find({ orderBy }))

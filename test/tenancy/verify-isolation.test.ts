@@ -70,6 +70,30 @@ test('names each table that the role can reach and no policy holds', async () =>
   ])
 })
 
+test('looks at the organizations too, which have no tenant column', async () => {
+  await sql`alter table ibex_core.organizations disable row level security`.execute(server.admin)
+  onTestFinished(async () => {
+    await sql`alter table ibex_core.organizations enable row level security`.execute(server.admin)
+  })
+  const error = await failure(async () => await open().verifyIsolation())
+  expect(error).toHaveProperty('problems', [expect.stringContaining('on ibex_core.organizations')])
+})
+
+test('finds a second policy that opens a table, and leaves those of other roles and restrictive ones alone', async () => {
+  await sql`create policy opened on ibex_core.agents to ibex_app using (true)`.execute(server.admin)
+  await sql`create policy restricted on ibex_core.users as restrictive to ibex_app using (true)`.execute(
+    server.admin,
+  )
+  onTestFinished(async () => {
+    await sql`drop policy opened on ibex_core.agents`.execute(server.admin)
+    await sql`drop policy restricted on ibex_core.users`.execute(server.admin)
+  })
+  const error = await failure(async () => await open().verifyIsolation())
+  expect(error).toHaveProperty('problems', [
+    expect.stringContaining('a policy on ibex_core.agents lets "ibex_app" see every row'),
+  ])
+})
+
 test('asks for the migrations when the role does not exist', async () => {
   const error = await failure(async () => await open('ibex_nobody').verifyIsolation())
   expect(error).toBeInstanceOf(MissingMigrationsError)

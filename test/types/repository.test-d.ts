@@ -5,7 +5,7 @@ import type { Filter, NewRow, Order, Patch, RowKey } from '../../src/repository/
 import type { Scope } from '../../src/tenancy/scope.ts'
 import type { TenantScope, TenantTransaction } from '../../src/tenant-scope.ts'
 import type { Vector } from '../../src/vector/vector.ts'
-import type { Agent, Agents, DB, Memory, MemoryTag } from '../../types/database.d.ts'
+import type { Agent, Agents, DB, Memory, MemoryTag, NewAgent } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 
 declare const tenant: TenantScope
@@ -39,6 +39,10 @@ expectTypeOf<RowKey<DB, 'ibex_core.memory_tags'>>().toEqualTypeOf<Readonly<Parti
 type NewAgentRow = NewRow<DB, 'ibex_core.agents'>
 type AgentPatch = Patch<DB, 'ibex_core.agents'>
 const agent: NewAgentRow = { name: 'Ada', slug: 'ada' }
+declare const newAgent: NewAgent
+const fromGenerated: NewAgentRow = newAgent
+declare const limit: number | undefined
+const maybeLimited = tenant.agents.find({ limit, orderBy: undefined })
 // @ts-expect-error a slug has no default
 const nameless: NewAgentRow = { name: 'Ada' }
 // @ts-expect-error not in the list of the CHECK
@@ -132,10 +136,12 @@ export {
   byValue,
   byVector,
   confused,
+  fromGenerated,
   generated,
   idle,
   inside,
   lookAlike,
+  maybeLimited,
   misspelt,
   moved,
   nameless,
