@@ -6,6 +6,9 @@ import { scriptTarget } from './src/database/script-target.ts'
 import { migrationTableSchema } from './src/migration/migrate.ts'
 import { migrationDialect } from './src/migration/migration-dialect.ts'
 
+// kysely-ctl prints the stack of an error and of its cause; what went wrong and what to do is in the message
+if (process.env['DEBUG'] === undefined) Error.stackTraceLimit = 0
+
 const config: DefineConfigInput = defineConfig({
   dialect: () => {
     const { target, notice } = scriptTarget()

@@ -1,14 +1,12 @@
 import { writeFile } from 'node:fs/promises'
-import { parseOptions, usage } from './options.ts'
+import { type BenchOptions, parseOptions, usage } from './options.ts'
 import { formatTable } from './report.ts'
 import { runBench } from './run-bench.ts'
 
 // The benchmark of `npm run bench`; see docs/performance.md.
 
-const options = parseOptions(process.argv.slice(2), process.env)
-if (options === undefined) {
-  console.log(usage)
-} else {
+const options = readOptions()
+if (options !== undefined) {
   const interruption = new AbortController()
   process.once('SIGINT', () => interruption.abort(new Error('interrupted')))
   console.log(
@@ -21,4 +19,17 @@ if (options === undefined) {
     `\nPostgreSQL ${result.serverVersion}, Node ${result.nodeVersion}; every answer was the right row`,
   )
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`)
+}
+
+/** The options, or `undefined` when there is nothing to do but read how to call it. */
+function readOptions(): BenchOptions | undefined {
+  try {
+    const read = parseOptions(process.argv.slice(2), process.env)
+    if (read === undefined) console.log(usage)
+    return read
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : 'bad arguments'}\n\n${usage}`)
+    process.exitCode = 2
+    return undefined
+  }
 }

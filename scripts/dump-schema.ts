@@ -3,27 +3,25 @@ import { Kysely } from 'kysely'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { migrationProvider } from '../migrations/index.ts'
 import type { DatabaseTarget } from '../src/database/options.ts'
 import { dumpSchema } from '../src/migration/dump-schema.ts'
 import { migrateToLatest } from '../src/migration/migrate.ts'
 import { migrationDialect } from '../src/migration/migration-dialect.ts'
+import { runScript } from './command-line.ts'
 
 const file = new URL('../test/schema.sql', import.meta.url)
 const notice = '-- Written by `npm run schema:dump`: the schema after all migrations. Do not edit.\n\n'
 
-const { values } = parseArgs({
-  options: { check: { type: 'boolean', default: false }, url: { type: 'string' } },
-})
+const usage = `usage: npm run schema:dump [-- --url <postgres url>] [--check]
 
-try {
-  const dump = notice + (values.url === undefined ? await dumpFresh() : await dumpTarget({ url: values.url }))
-  process.exitCode = values.check ? await compare(dump) : await write(dump)
-} catch (error) {
-  console.error(error instanceof Error ? `${error.name}: ${error.message}` : error)
-  process.exitCode = 1
-}
+  --url    dump this database as it is, instead of a migrated embedded one
+  --check  write nothing; print the difference and exit with 1 when the file is not up to date`
+
+await runScript(usage, { check: { type: 'boolean' }, url: { type: 'string' } }, async ({ check, url }) => {
+  const dump = notice + (url === undefined ? await dumpFresh() : await dumpTarget({ url }))
+  process.exitCode = check === true ? await compare(dump) : await write(dump)
+})
 
 /** Migrates an empty embedded database, so that no server is needed and nothing is left over. */
 async function dumpFresh(): Promise<string> {

@@ -1,6 +1,5 @@
 /** Writes `types/database.d.ts` and `types/tables.ts` from a live database, or says how they differ from it. */
 import { join, relative, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { PGlite } from '@electric-sql/pglite'
 import { vector } from '@electric-sql/pglite-pgvector'
 import { Kysely } from 'kysely'
@@ -11,6 +10,7 @@ import type { GeneratedFile } from '../src/codegen/generated-file.ts'
 import type { DatabaseTarget } from '../src/database/options.ts'
 import { migrateToLatest } from '../src/migration/migrate.ts'
 import { migrationDialect } from '../src/migration/migration-dialect.ts'
+import { runScript } from './command-line.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
@@ -34,14 +34,17 @@ export async function generateCommittedFiles<DB>(db: Kysely<DB>): Promise<readon
   ]
 }
 
-if (import.meta.main) await main()
+interface Options {
+  readonly url?: string | undefined
+  readonly check?: boolean | undefined
+}
 
-async function main(): Promise<void> {
-  const options = readOptions()
-  if (options === undefined) return
+if (import.meta.main) await runScript(usage, { url: { type: 'string' }, check: { type: 'boolean' } }, main)
+
+async function main(options: Options): Promise<void> {
   const files = options.url === undefined ? await generateEmbedded() : await generate({ url: options.url })
   const names = files.map((file) => relative(process.cwd(), file.path)).join(' and ')
-  if (!options.check) {
+  if (options.check !== true) {
     await writeFiles(files)
     console.log(`wrote ${names}`)
     return
@@ -54,18 +57,6 @@ async function main(): Promise<void> {
   console.error(shorten(drift))
   console.error('\nthe generated files are not what the database says: run npm run types:generate')
   process.exitCode = 1
-}
-
-/** The options, or `undefined` when there is nothing to do but read how to call it. */
-function readOptions(): { readonly url: string | undefined; readonly check: boolean } | undefined {
-  try {
-    const { values } = parseArgs({ options: { url: { type: 'string' }, check: { type: 'boolean' } } })
-    return { url: values.url, check: values.check === true }
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : 'bad arguments'}\n\n${usage}`)
-    process.exitCode = 2
-    return undefined
-  }
 }
 
 function shorten(text: string): string {

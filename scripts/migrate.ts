@@ -2,14 +2,16 @@
 import { migrationProvider } from '../migrations/index.ts'
 import { scriptTarget } from '../src/database/script-target.ts'
 import { migrateToLatest } from '../src/migration/migrate.ts'
+import { runScript } from './command-line.ts'
 
-const { target, notice } = scriptTarget()
-if (notice !== undefined) console.log(notice)
-try {
+const usage = `usage: npm run migrate
+
+  runs every migration that has not run yet; for one at a time, or down: npx kysely migrate up|down|list`
+
+await runScript(usage, {}, async () => {
+  const { target, notice } = scriptTarget()
+  if (notice !== undefined) console.log(notice)
   const names = await migrateToLatest({ target, provider: migrationProvider })
   for (const name of names) console.log(`migrated ${name}`)
-  console.log(names.length === 0 ? 'nothing to migrate' : `${names.length} migrations have run`)
-} catch (error) {
-  console.error(error instanceof Error ? `${error.name}: ${error.message}` : error)
-  process.exitCode = 1
-}
+  console.log(names.length === 0 ? 'nothing to migrate' : `migrations that have run: ${names.length}`)
+})

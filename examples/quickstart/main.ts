@@ -7,7 +7,7 @@ import { createPrinter } from './printer.ts'
 import { runQuickstart } from './quickstart.ts'
 
 const nextSteps = [
-  '  npm run quickstart                   again: everything is there, nothing is created',
+  '  npm run quickstart                   again: nothing is created twice',
   '  npm run quickstart -- <file.csv>     your own people, over four organizations',
   '  npx kysely migrate list              the migrations behind the schema',
   '  npm test                             the same promise, tested table by table',

@@ -93,23 +93,24 @@ interface CsvRecord {
 }
 
 async function* readRecords(path: string): AsyncGenerator<CsvRecord> {
-  let line = 1
+  const starts: number[] = [1]
   try {
-    for await (const { record, info } of openParser(path)) {
-      yield { fields: record, line }
-      line = info.lines + 1
-    }
+    for await (const fields of openParser(path, starts)) yield { fields, line: starts.shift() ?? 1 }
   } catch (error) {
-    throw explain(error, line)
+    throw explain(error, starts.at(-1) ?? 1)
   }
 }
 
-function openParser(path: string): AsyncIterable<{ record: string[]; info: { lines: number } }> {
+/** Parses ahead of its reader: `starts` ends with the line of the record that is being parsed, and so of an error. */
+function openParser(path: string, starts: number[]): AsyncIterable<string[]> {
   const parser: Parser = parse({
-    info: true,
     record_delimiter: '\n',
     skip_empty_lines: true,
     max_record_size: 1_000_000,
+    on_record: (fields, { lines }) => {
+      starts.push(lines + 1)
+      return fields
+    },
   })
   // A failure of any stage destroys the parser with that error, and its reader gets it.
   pipeline(createReadStream(path), utf8Lines, parser, () => undefined)

@@ -24,7 +24,6 @@ function startBar(stream: Output, total: number): Progress {
     barCompleteChar: '━',
     barIncompleteChar: '─',
     barsize: 48,
-    hideCursor: true,
   })
   bar.start(total, 0)
   return { advance: (count) => bar.increment(count), finish: () => bar.stop() }

@@ -83,6 +83,12 @@ describe('names the line and what to do', () => {
     ['a missing column', 'user 1 personas,Best Generated Conversation\na,b\n', 'missing_columns', 1],
     ['semicolons', header.replaceAll(',', ';'), 'missing_columns', 1],
     ['a quote that is never closed', `${header}a,b,c\n"a\nb\n\nc,d,e\n`, 'quote_not_closed', 3],
+    [
+      'a quote that is never closed, far from the start',
+      `${header}${'a,b,c\n'.repeat(300)}"a\n${'x\n'.repeat(200_000)}`,
+      'quote_not_closed',
+      302,
+    ],
     ['text after a closing quote', `${header}a,b,c\n"a\nb"x,b,c\n`, 'quote_out_of_place', 4],
     ['a quote within an unquoted field', `${header}a,b "x",c\n`, 'quote_out_of_place', 2],
     ['too few columns', `${header}"a\nb",b,c\na,b\n`, 'wrong_column_count', 4],
