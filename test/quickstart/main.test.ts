@@ -55,7 +55,7 @@ test.each([
     'a broken file',
     ['broken.csv'],
     {},
-    /^quickstart: broken\.csv: line 1: a quote .+ is not closed: close it\n$/,
+    /^quickstart: broken\.csv: line 2: a quote .+ is not closed: close it\n$/,
   ],
   ['a URL that is none', [], { DATABASE_URL: 'not a url' }, /^quickstart: .+\n$/],
   [
