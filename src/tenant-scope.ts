@@ -109,6 +109,9 @@ export class TenantScope<DB extends IbexDB = IbexDB> extends TenantRepositories<
    * })
    * ```
    *
+   * Kysely lets one statement at a time use the connection: a statement inside `for await (… of query.stream())` of the same
+   * transaction waits for the stream, which waits for it.
+   *
    * @throws {OuterScopeError} when the callback uses the outer scope instead of its argument.
    */
   async transaction<T>(
