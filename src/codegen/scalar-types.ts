@@ -20,7 +20,7 @@ const wallClock: ScalarType = { select: 'Date', insert: ['string'] }
  * By name in `pg_type`. A type that is not listed arrives as the text that PostgreSQL prints.
  *
  * `date` arrives as `YYYY-MM-DD` and `vector` as {@link Vector}: the pool sees to that. `bigint` and `numeric` do not
- * fit into a number. `json` and `jsonb` are typed by their CHECK, see `json-types.ts`.
+ * fit into a number. `json` and `jsonb` are typed by their CHECK, see `column-type.ts`.
  */
 export const scalarTypes: Readonly<Record<string, ScalarType>> = {
   bool: { select: 'boolean' },

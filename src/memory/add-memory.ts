@@ -7,7 +7,7 @@ import { SerializationFailureError } from '../errors.ts'
 import { bulkInsertQuery, groupRows } from '../repository/bulk-insert.ts'
 import { rowToInsert } from '../repository/column-values.ts'
 import type { Values } from '../repository/column-values.ts'
-import type { MemoryRow } from './memory-input.ts'
+import type { CheckedMemory } from './memory-input.ts'
 
 /** What became of a memory that was added. */
 export type AddOutcome = 'created' | 'duplicate'
@@ -22,12 +22,13 @@ const maxAttempts = 5
  *
  * A concurrent transaction may commit the same memory after this statement's snapshot was taken: the insert then does
  * nothing and the look-up sees nothing, and both are tried again with a new snapshot.
+ *
+ * @throws {SerializationFailureError} when they miss each other again and again.
  */
 export async function addMemory(
   db: Kysely<DB>,
   orgId: string,
-  row: MemoryRow,
-  tags: readonly string[],
+  { row, tags }: CheckedMemory,
 ): Promise<{ readonly outcome: AddOutcome; readonly memory: Memory }> {
   const values = rowToInsert(table, { ...row }, orgId)
   const columns = Object.keys(values)
@@ -51,93 +52,78 @@ export async function addMemory(
       return { outcome: isNew ? 'created' : 'duplicate', memory }
     }
   }
-  throw new SerializationFailureError('the same memory is added and removed at this moment: try again', {
-    sqlState: '40001',
-  })
+  throw lostRace()
 }
 
-/** Inserts the memories that are new and finds the others; the result is in the order of `rows`. Needs a transaction. */
+/** Inserts the memories that are new and finds the others; the result is in the order given. Needs a transaction. */
 export async function addMemories(
   db: Kysely<DB>,
   orgId: string,
-  rows: readonly MemoryRow[],
-  tags: readonly (readonly string[])[],
+  memories: readonly CheckedMemory[],
 ): Promise<{ readonly outcome: AddOutcome; readonly id: string }[]> {
   const firstOf = new Map<string, number>()
-  for (const [index, row] of rows.entries()) {
-    const key = identity(row.agent_id, row.content_hash)
+  for (const [index, { row }] of memories.entries()) {
+    const key = identity(row)
     if (!firstOf.has(key)) firstOf.set(key, index)
   }
   // two batches that hold the same memories in different orders would wait for each other: all insert them in one order
   const distinct = [...firstOf]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
-    .flatMap(([, index]) => rows[index] ?? [])
-  const ids = await insertNew(db, orgId, distinct)
-  await insertTags(db, orgId, ids, rows, tags, firstOf)
-  const created = new Set(ids.keys())
-  await findOthers(db, orgId, distinct, ids)
-  return rows.map((row, index) => {
-    const key = identity(row.agent_id, row.content_hash)
-    const id = ids.get(key)
-    if (id === undefined)
-      throw new SerializationFailureError('the same memory is added and removed at this moment: try again', {
-        sqlState: '40001',
-      })
+    .flatMap(([, index]) => memories[index] ?? [])
+  const created = await insertNew(db, orgId, distinct)
+  await insertTags(db, orgId, created, distinct)
+  const others = await findOthers(
+    db,
+    orgId,
+    distinct.filter(({ row }) => !created.has(identity(row))),
+  )
+  return memories.map(({ row }, index) => {
+    const key = identity(row)
+    const id = created.get(key) ?? others.get(key)
+    if (id === undefined) throw lostRace()
     return { outcome: created.has(key) && firstOf.get(key) === index ? 'created' : 'duplicate', id }
   })
 }
 
-type Ids = Map<string, string>
+/** The id of a stored memory by its identity. */
+type Ids = ReadonlyMap<string, string>
 
-interface Identified {
-  readonly id: string
-  readonly agent_id: string | null
-  readonly content_hash: string
-}
+type Identified = Pick<Memory, 'id' | 'agent_id' | 'content_hash'>
 
-async function insertNew(db: Kysely<DB>, orgId: string, rows: readonly MemoryRow[]): Promise<Ids> {
-  const ids: Ids = new Map()
-  const returning = sql`id, agent_id, content_hash`
-  for (const group of groupRows(rows.map((row) => rowToInsert(table, { ...row }, orgId)))) {
+async function insertNew(db: Kysely<DB>, orgId: string, memories: readonly CheckedMemory[]): Promise<Ids> {
+  const inserted: Identified[] = []
+  for (const group of groupRows(memories.map(({ row }) => rowToInsert(table, { ...row }, orgId)))) {
     const query = bulkInsertQuery<Identified>(table, group, {
       suffix: sql`on conflict do nothing`,
-      returning,
+      returning: sql`id, agent_id, content_hash`,
     })
-    for (const row of (await query.execute(db)).rows)
-      ids.set(identity(row.agent_id, row.content_hash), row.id)
+    inserted.push(...(await query.execute(db)).rows)
   }
-  return ids
+  return idsOf(inserted)
 }
 
 async function insertTags(
   db: Kysely<DB>,
   orgId: string,
-  ids: Ids,
-  rows: readonly MemoryRow[],
-  tags: readonly (readonly string[])[],
-  firstOf: ReadonlyMap<string, number>,
+  created: Ids,
+  memories: readonly CheckedMemory[],
 ): Promise<void> {
   const values: Values[] = []
-  for (const [key, index] of firstOf) {
-    const id = ids.get(key)
+  for (const { row, tags } of memories) {
+    const id = created.get(identity(row))
     if (id === undefined) continue
-    for (const tag of tags[index] ?? []) values.push({ org_id: orgId, memory_id: id, tag })
+    for (const tag of tags) values.push({ org_id: orgId, memory_id: id, tag })
   }
   for (const group of groupRows(values))
     await bulkInsertQuery(tables['ibex_core.memory_tags'], group).execute(db)
 }
 
 /** Looks up the memories that were there before; a statement of its own, so that it sees what was committed meanwhile. */
-async function findOthers(
-  db: Kysely<DB>,
-  orgId: string,
-  rows: readonly MemoryRow[],
-  ids: Ids,
-): Promise<void> {
-  const missing = rows.filter((row) => !ids.has(identity(row.agent_id, row.content_hash)))
-  if (missing.length === 0) return
-  const owned = missing.filter((row) => row.agent_id !== null)
-  const shared = missing.filter((row) => row.agent_id === null)
+async function findOthers(db: Kysely<DB>, orgId: string, memories: readonly CheckedMemory[]): Promise<Ids> {
+  if (memories.length === 0) return new Map()
+  const rows = memories.map(({ row }) => row)
+  const owned = rows.filter((row) => row.agent_id !== null)
+  const shared = rows.filter((row) => row.agent_id === null)
   // two arms, because "agent_id = x or agent_id is null" would read the tenant's whole index
   const { rows: found } = await sql<Identified>`select id, agent_id, content_hash from ibex_core.memories
     where org_id = ${orgId} and status = 'active' and deleted_at is null and (agent_id, content_hash) in (
@@ -146,12 +132,20 @@ async function findOthers(
     select id, agent_id, content_hash from ibex_core.memories
     where org_id = ${orgId} and status = 'active' and deleted_at is null and agent_id is null
       and content_hash = any(${shared.map((row) => row.content_hash)})`.execute(db)
-  for (const row of found) {
-    const key = identity(row.agent_id, row.content_hash)
-    if (!ids.has(key)) ids.set(key, row.id)
-  }
+  return idsOf(found)
 }
 
-function identity(agentId: string | null, hash: string): string {
+function idsOf(rows: readonly Identified[]): Ids {
+  return new Map(rows.map((row) => [identity(row), row.id]))
+}
+
+/** What makes two memories the same: agent and content. */
+function identity({ agent_id: agentId, content_hash: hash }: Omit<Identified, 'id'>): string {
   return `${agentId?.toLowerCase() ?? 'shared'} ${hash}`
+}
+
+function lostRace(): SerializationFailureError {
+  return new SerializationFailureError('the same memory is added and removed at this moment: try again', {
+    sqlState: '40001',
+  })
 }

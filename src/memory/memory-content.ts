@@ -1,5 +1,5 @@
 /** The text of a memory: what is allowed, and when two texts are the same. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { InvalidArgumentError } from '../errors.ts'
 
 const maxLength = 8_192
@@ -39,5 +39,5 @@ export function characterCount(text: string): number {
  */
 export function contentHash(content: string): string {
   const normalised = content.normalize('NFC').trim().replaceAll(/\s+/g, ' ')
-  return createHash('sha256').update(normalised).digest('hex')
+  return hash('sha256', normalised, 'hex')
 }

@@ -1,7 +1,7 @@
 /** A memory as it is handed in, and the row that it becomes. */
 import type { JsonObject, MemoryCategory, MemorySource } from '../../types/database.d.ts'
 import { InvalidArgumentError, InvalidVectorError } from '../errors.ts'
-import { isUuid } from '../repository/column-values.ts'
+import { checkWholeNumber, isUuid } from '../tenancy/arguments.ts'
 import { Vector } from '../vector/vector.ts'
 import type { VectorInput } from '../vector/vector.ts'
 import { characterCount, checkContent, contentHash } from './memory-content.ts'
@@ -57,13 +57,24 @@ export interface MemoryRow {
   readonly metadata: JsonObject
 }
 
+/** A memory that passed every check, as it is stored: its row and its tags. */
+export interface CheckedMemory {
+  readonly row: MemoryRow
+  readonly tags: readonly string[]
+}
+
 /**
  * Checks a memory and makes its row.
  *
- * @throws {InvalidArgumentError} when the content is blank or too long, an id is no uuid, or a number is out of range.
+ * @throws {InvalidArgumentError} when the content is blank or too long, an id is no uuid, a number is out of range, or a tag
+ *   is empty or too long.
  * @throws {InvalidVectorError} when the embedding has another dimension, is not finite, or is all zeros.
  */
-export function toMemoryRow(input: MemoryInput): MemoryRow {
+export function checkMemory(input: MemoryInput): CheckedMemory {
+  return { row: toMemoryRow(input), tags: toTags(input.tags) }
+}
+
+function toMemoryRow(input: MemoryInput): MemoryRow {
   const content = checkContent(input.content)
   return {
     // not `?? null`: an agent id that got lost must not make the memory everybody's
@@ -77,7 +88,7 @@ export function toMemoryRow(input: MemoryInput): MemoryRow {
     category: input.category,
     source: input.source ?? 'extracted',
     subject: input.subject ?? null,
-    importance: wholeInRange('importance', input.importance ?? 5, 1, 10),
+    importance: checkWholeNumber('importance', input.importance ?? 5, 1, 10),
     confidence: inRange('confidence', input.confidence ?? 0.8, 0, 1),
     is_pinned: input.isPinned ?? false,
     source_message_ids: input.sourceMessageIds ?? [],
@@ -101,7 +112,11 @@ export function toEmbedding(values: VectorInput): Vector<typeof memoryDimension>
   return vector
 }
 
-/** Checks the tags of a memory and drops repeated ones. */
+/**
+ * Checks the tags of a memory and drops repeated ones.
+ *
+ * @throws {InvalidArgumentError} when one is empty or longer than 64 characters.
+ */
 export function toTags(tags: readonly string[] = []): readonly string[] {
   if (!Array.isArray(tags)) throw new InvalidArgumentError('tags', 'must be an array of texts')
   for (const tag of tags) {
@@ -116,11 +131,6 @@ export function toTags(tags: readonly string[] = []): readonly string[] {
 export function inRange(name: string, value: number, least: number, most: number): number {
   if (typeof value === 'number' && value >= least && value <= most) return value
   throw new InvalidArgumentError(name, `must be ${least} to ${most}`)
-}
-
-function wholeInRange(name: string, value: number, least: number, most: number): number {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
-  throw new InvalidArgumentError(name, `must be a whole number of ${least} to ${most}`)
 }
 
 /** @throws {InvalidArgumentError} when the id is neither a uuid nor null. */

@@ -3,14 +3,14 @@ import { sql } from 'kysely'
 import type { RawBuilder, SqlBool } from 'kysely'
 import type { DB, Memory, MemoryCategory } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
-import { InvalidArgumentError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
+import { checkWholeNumber } from '../tenancy/arguments.ts'
 import { withSettings } from '../tenancy/query-settings.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import type { VectorInput } from '../vector/vector.ts'
 import { addMemories, addMemory } from './add-memory.ts'
 import type { AddOutcome } from './add-memory.ts'
-import { checkId, inRange, toEmbedding, toMemoryRow, toTags } from './memory-input.ts'
+import { checkId, checkMemory, inRange, toEmbedding, toTags } from './memory-input.ts'
 import type { MemoryInput } from './memory-input.ts'
 
 /** What became of one memory: `duplicate` gives the memory that was there, unchanged. */
@@ -54,12 +54,13 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    *
    * One statement: of any number of concurrent writers of the same content, one creates it and all get its id.
    *
-   * @throws {InvalidArgumentError} when the content is blank or longer than 8,192 characters, or a number is out of range.
+   * @throws {InvalidArgumentError} when the content is blank or longer than 8,192 characters, an id is no uuid, a number is
+   *   out of range, or a tag is empty or longer than 64 characters.
    * @throws {InvalidVectorError} when the embedding is not 384 finite numbers, or all zeros.
    * @throws {ForeignKeyViolationError} when this tenant has no such agent, user or session.
    */
   async add(input: MemoryInput): Promise<AddResult> {
-    return await addMemory(this.scope.db, this.scope.orgId, toMemoryRow(input), toTags(input.tags))
+    return await addMemory(this.scope.db, this.scope.orgId, checkMemory(input))
   }
 
   /**
@@ -70,10 +71,9 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    * @throws as {@link add}; nothing is written then.
    */
   async addMany(inputs: readonly MemoryInput[]): Promise<AddManyResult[]> {
-    const rows = inputs.map(toMemoryRow)
-    const tags = inputs.map((input) => toTags(input.tags))
-    if (rows.length === 0) return []
-    return await this.scope.atomically(async ({ db }) => await addMemories(db, this.scope.orgId, rows, tags))
+    const memories = inputs.map(checkMemory)
+    if (memories.length === 0) return []
+    return await this.scope.atomically(async ({ db }) => await addMemories(db, this.scope.orgId, memories))
   }
 
   /**
@@ -86,13 +86,11 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    * select *, "embedding" <=> $1 as "distance" from "ibex_core"."memories" where "org_id" = $2 and … order by "embedding" <=> $1 limit $3
    * ```
    *
+   * @throws {InvalidArgumentError} when the limit, an id, a tag or the confidence is not what it should be.
    * @throws {InvalidVectorError} when the embedding is not 384 finite numbers, or all zeros.
    */
   async findSimilar(options: SimilarOptions): Promise<SimilarMemory[]> {
-    const limit = options.limit ?? 10
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
-      throw new InvalidArgumentError('limit', 'must be a whole number of 1 to 1,000')
-    }
+    const limit = checkWholeNumber('limit', options.limit ?? 10, 1, 1_000)
     const distance = sql<number>`embedding <=> ${toEmbedding(options.embedding)}`
     const nearest = this.selectQuery()
       .selectAll()
@@ -128,6 +126,7 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   /**
    * Adds tags to a memory; those it has already stay.
    *
+   * @throws {InvalidArgumentError} when a tag is empty or longer than 64 characters.
    * @throws {ForeignKeyViolationError} when this tenant has no such memory.
    */
   async addTags(memoryId: string, tags: readonly string[]): Promise<void> {

@@ -27,7 +27,6 @@ export async function addTenantColumn(
   definition: Column,
 ): Promise<void> {
   const name = parseTableName(table)
-  quoteIdentifier(column)
   await run(db, `alter table ${name.sql} add column ${columnSql(column, definition)}`)
   if (definition.check !== undefined) {
     const constraint = objectName(name, [column], 'check')

@@ -1,5 +1,5 @@
 /** Columns of a table that a migration creates, with a function for each rule of the data model. */
-import { quoteText } from './names.ts'
+import { quoteIdentifier, quoteText } from './names.ts'
 
 /** One column. It is `not null` unless `optional` says otherwise. */
 export interface Column {
@@ -77,9 +77,13 @@ export function textOfLength(least: number, most: number, options: ColumnOptions
   }
 }
 
-/** The definition of a column as it stands in `create table`, without its check. */
+/**
+ * The definition of a column as it stands in `create table`, without its check.
+ *
+ * @throws {MigrationError} when the name is no plain lower-case identifier.
+ */
 export function columnSql(name: string, column: Column): string {
-  const parts = [`"${name}"`, column.type]
+  const parts = [quoteIdentifier(name), column.type]
   if (column.default !== undefined) parts.push('default', column.default)
   if (column.generated !== undefined) parts.push(`generated always as (${column.generated}) stored`)
   if (column.optional !== true) parts.push('not null')

@@ -17,20 +17,20 @@ import { refuseChanges, touchUpdatedAt } from './triggers.ts'
 export type TenantTableDefinition = ChangeableTable | AppendOnlyTable
 
 /** A table whose rows change. */
-export interface ChangeableTable extends TableDefinition {
+export interface ChangeableTable extends AnyTenantTable {
   readonly appendOnly?: false
   /** Adds `deleted_at`. */
   readonly softDelete?: boolean
 }
 
 /** A table whose rows never change: no `updated_at`, no right to UPDATE or DELETE, and a trigger that raises for everybody. */
-export interface AppendOnlyTable extends TableDefinition {
+export interface AppendOnlyTable extends AnyTenantTable {
   readonly appendOnly: true
   readonly softDelete?: false
 }
 
 /** What both kinds have. */
-export interface TableDefinition {
+export interface AnyTenantTable {
   /** What a row is; the generated types carry it. */
   readonly comment: string
   readonly columns: Columns
@@ -92,7 +92,7 @@ export async function createTenantTable(
   await requireMigrations(db)
   const { primaryKey = ['id'], partitions } = definition
   const columns: Columns = {
-    org_id: tenantColumn,
+    org_id: orgIdColumn,
     ...(definition.primaryKey === undefined ? { id: idColumn } : {}),
     ...definition.columns,
     ...timeColumns(definition),
@@ -106,17 +106,6 @@ export async function createTenantTable(
   await createTable(db, name, { ...definition, columns, constraints, tenantColumn: 'org_id' })
   if (partitions !== undefined) await createHashPartitions(db, name, partitions)
   for (const reference of definition.references ?? []) await indexReference(db, table, reference)
-}
-
-async function requireMigrations(db: MigrationHandle): Promise<void> {
-  const [row] = await read<{ exists: boolean }>(
-    db,
-    "select to_regprocedure('ibex_core.current_org_id()') is not null as exists",
-  )
-  if (row?.exists === true) return
-  throw new MissingMigrationsError(
-    'the database has no ibex_core schema: run the migrations of ibex-db before your own (migrationProvider of ibex-db/migrations)',
-  )
 }
 
 /**
@@ -140,7 +129,7 @@ export async function createTenantRoot(
   await grantRoot(db, name, definition.tenantMayUpdate)
 }
 
-const tenantColumn: Column = { type: 'uuid', default: 'ibex_core.current_org_id()' }
+const orgIdColumn: Column = { type: 'uuid', default: 'ibex_core.current_org_id()' }
 const idColumn: Column = { type: 'uuid', default: 'gen_random_uuid()' }
 const now: Column = { type: 'timestamptz', default: 'now()' }
 
@@ -150,6 +139,17 @@ function timeColumns({ appendOnly = false, softDelete = false }: TenantTableDefi
     ...(appendOnly ? {} : { updated_at: now }),
     ...(softDelete ? { deleted_at: { type: 'timestamptz', optional: true } } : {}),
   }
+}
+
+async function requireMigrations(db: MigrationHandle): Promise<void> {
+  const [row] = await read<{ exists: boolean }>(
+    db,
+    "select to_regprocedure('ibex_core.current_org_id()') is not null as exists",
+  )
+  if (row?.exists === true) return
+  throw new MissingMigrationsError(
+    'the database has no ibex_core schema: run the migrations of ibex-db before your own (migrationProvider of ibex-db/migrations)',
+  )
 }
 
 interface Parts {

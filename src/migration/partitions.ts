@@ -2,6 +2,7 @@
 import type { MigrationHandle } from './handle.ts'
 import { run } from './handle.ts'
 import type { TableName } from './names.ts'
+import { parseTableName } from './names.ts'
 import { revokeAll } from './tenant-isolation.ts'
 
 /**
@@ -16,8 +17,7 @@ export async function createHashPartitions(
   count: number,
 ): Promise<void> {
   for (let remainder = 0; remainder < count; remainder += 1) {
-    const name = `${table.name}_p${String(remainder).padStart(2, '0')}`
-    const partition: TableName = { schema: table.schema, name, sql: `"${table.schema}"."${name}"` }
+    const partition = parseTableName(`${table.schema}.${table.name}_p${String(remainder).padStart(2, '0')}`)
     await run(
       db,
       `create table ${partition.sql} partition of ${table.sql} for values with (modulus ${count}, remainder ${remainder})`,

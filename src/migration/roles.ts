@@ -2,6 +2,7 @@
 import { InsufficientPrivilegeError, MigrationError } from '../errors.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run, sqlStateOf } from './handle.ts'
+import { quoteText } from './names.ts'
 
 /** The role of a tenant's statements: held by the policies, with exact grants. */
 export const appRole = 'ibex_app'
@@ -15,7 +16,8 @@ const searchRole = 'ibex_search'
 /** All roles that migrations create. */
 export const roles: readonly string[] = [appRole, systemRole, searchRole]
 
-const roleList = roles.map((role) => `'${role}'`).join(', ')
+/** The names of all roles as SQL literals, for `rolname in (…)`. */
+export const roleLiterals: string = roles.map(quoteText).join(', ')
 
 /**
  * Creates the roles where they are missing, checks those that exist, and lets this login take them on.
@@ -52,7 +54,7 @@ async function readRoles(db: MigrationHandle): Promise<readonly Role[]> {
       case when rolcanlogin then 'login' end, case when rolsuper then 'superuser' end,
       case when rolbypassrls then 'bypassrls' end, case when rolcreaterole then 'createrole' end,
       case when rolcreatedb then 'createdb' end, case when rolreplication then 'replication' end], null) as attributes
-    from pg_catalog.pg_roles where rolname in (${roleList})`,
+    from pg_catalog.pg_roles where rolname in (${roleLiterals})`,
   )
 }
 
@@ -100,7 +102,7 @@ async function readLogin(db: MigrationHandle): Promise<Login> {
     db,
     `select format('grant ${roles.join(', ')} to %I', session_user)
         || case when version >= 160000 then ' with inherit false, set true' else '' end as grant,
-      rolsuper or (select count(*) from pg_catalog.pg_roles as role where role.rolname in (${roleList})
+      rolsuper or (select count(*) from pg_catalog.pg_roles as role where role.rolname in (${roleLiterals})
         and pg_has_role(session_user, role.oid, case when version >= 160000 then 'SET' else 'MEMBER' end)) = ${roles.length} as "isMember"
     from (select current_setting('server_version_num')::int as version) as server, pg_catalog.pg_roles where rolname = session_user`,
   )

@@ -1,7 +1,5 @@
 /** The queries of the schema dump: each gives a `line` of SQL a row, in a fixed order. */
-import { roles } from './roles.ts'
-
-const roleList: string = roles.map((role) => `'${role}'`).join(', ')
+import { roleLiterals } from './roles.ts'
 
 /** The roles with what they may do in the cluster. */
 export const rolesQuery: string = `
@@ -12,7 +10,7 @@ export const rolesQuery: string = `
     case when rolcreaterole then ' createrole' else ' nocreaterole' end,
     case when rolcreatedb then ' createdb' else ' nocreatedb' end,
     case when rolreplication then ' replication' else ' noreplication' end) as line
-  from pg_roles where rolname in (${roleList}) order by rolname`
+  from pg_roles where rolname in (${roleLiterals}) order by rolname`
 
 /** The extension that the schema needs, without its version. */
 export const extensionsQuery: string = `

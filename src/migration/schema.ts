@@ -2,14 +2,14 @@
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
 import { quoteIdentifier, quoteText } from './names.ts'
-import { roles } from './roles.ts'
+import { roleLiterals, roles } from './roles.ts'
 
 /** Lets the roles name what is in the schema; what they may do with it is granted table by table. */
 export async function grantSchemaUsage(db: MigrationHandle, schema: string): Promise<void> {
   const missing = await read<{ role: string }>(
     db,
     `select rolname::text as role from pg_catalog.pg_roles
-    where rolname in (${roles.map(quoteText).join(', ')}) and not has_schema_privilege(oid, ${quoteText(schema)}, 'usage')`,
+    where rolname in (${roleLiterals}) and not has_schema_privilege(oid, ${quoteText(schema)}, 'usage')`,
   )
   if (missing.length === 0) return
   const grantees = missing.map(({ role }) => quoteIdentifier(role)).join(', ')

@@ -88,14 +88,14 @@ export async function revokeAll(db: MigrationHandle, table: TableName): Promise<
 }
 
 /** A column as the catalog knows it. */
-export interface CatalogColumn {
+export interface StoredColumn {
   readonly name: string
   readonly isGenerated: boolean
 }
 
 /** Reads the columns of a table in their order. */
-export async function readColumns(db: MigrationHandle, table: TableName): Promise<readonly CatalogColumn[]> {
-  return await read<CatalogColumn>(
+export async function readColumns(db: MigrationHandle, table: TableName): Promise<readonly StoredColumn[]> {
+  return await read<StoredColumn>(
     db,
     `select attname::text as name, attgenerated <> '' as "isGenerated" from pg_catalog.pg_attribute
     where attrelid = ${quoteText(table.sql)}::regclass and attnum > 0 and not attisdropped order by attnum`,

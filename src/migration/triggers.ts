@@ -2,6 +2,7 @@
 import type { MigrationHandle } from './handle.ts'
 import { run } from './handle.ts'
 import type { TableName } from './names.ts'
+import { quoteIdentifier } from './names.ts'
 import { readColumns } from './tenant-isolation.ts'
 
 /**
@@ -17,7 +18,7 @@ import { readColumns } from './tenant-isolation.ts'
  */
 export async function touchUpdatedAt(db: MigrationHandle, table: TableName): Promise<void> {
   const columns = await readColumns(db, table)
-  const written = columns.filter(({ isGenerated }) => !isGenerated).map(({ name }) => `"${name}"`)
+  const written = columns.filter(({ isGenerated }) => !isGenerated).map(({ name }) => quoteIdentifier(name))
   const hasGenerated = written.length < columns.length
   const list = (row: string): string => written.map((column) => `${row}.${column}`).join(', ')
   // *<> compares the stored bytes, so it needs no equality operator of each type

@@ -18,6 +18,7 @@ import {
   RowNotFoundError,
   UniqueViolationError,
 } from '../errors.ts'
+import { checkOptionNames, checkWholeNumber } from '../tenancy/arguments.ts'
 import { Scope } from '../tenancy/scope.ts'
 import { bulkInsertQuery, groupRows } from './bulk-insert.ts'
 import { checkKeyValue, patchToUpdate, rowToInsert, upsertColumns } from './column-values.ts'
@@ -129,13 +130,13 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
    * @throws {InvalidArgumentError} when a filter is undefined: in SQL it would silently find nothing.
    */
   async find(options: FindOptions<DB, TB> = {}): Promise<Row<DB, TB>[]> {
-    checkOptions(options, findOptions)
+    checkOptionNames('option', options, findOptions)
     let query = orderQuery(
       this.table,
       this.#filtered(options.where, options),
       orderTerms(this.table, options.orderBy),
     )
-    if (options.limit !== undefined) query = query.limit(wholeNumber('limit', options.limit))
+    if (options.limit !== undefined) query = query.limit(checkWholeNumber('limit', options.limit, 0))
     return this.#rows(await query.execute())
   }
 
@@ -153,7 +154,7 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
    * @throws {InvalidCursorError} when the cursor was altered, or comes from another query or tenant.
    */
   async findPage(options: PageOptions<DB, TB> = {}): Promise<Page<Row<DB, TB>>> {
-    checkOptions(options, pageOptions)
+    checkOptionNames('option', options, pageOptions)
     const order = totalOrder(this.table, orderTerms(this.table, options.orderBy))
     const page = await readPage({
       db: this.#db,
@@ -424,14 +425,6 @@ const pageOptions: ReadonlySet<string> = new Set<keyof PageOptions<OneTable, 'ro
   'after',
 ])
 
-/** An option that is misspelt in untyped code would otherwise widen the result silently. */
-function checkOptions(options: object, known: ReadonlySet<string>): void {
-  for (const key of Object.keys(options)) {
-    if (!known.has(key))
-      throw new InvalidArgumentError(`option "${key}"`, `does not exist: known are ${[...known].join(', ')}`)
-  }
-}
-
 /** The values of a key, in the order of its columns. */
 function keyValues(table: TableDefinition, key: unknown): unknown[] {
   const columns = keyColumns(table)
@@ -440,9 +433,4 @@ function keyValues(table: TableDefinition, key: unknown): unknown[] {
     throw new InvalidArgumentError('key', `of "${table.name}" must be an object of ${columns.join(', ')}`)
   }
   return columns.map((column) => checkKeyValue(table, column, isObject ? (key as Values)[column] : key))
-}
-
-function wholeNumber(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  throw new InvalidArgumentError(name, 'must be a whole number of at least 0')
 }

@@ -1,16 +1,10 @@
 /** Checks the columns and values of a row before they become SQL. */
 import { InvalidArgumentError, InvalidColumnError, TenantMismatchError } from '../errors.ts'
+import { isUuid } from '../tenancy/arguments.ts'
 import type { TableDefinition } from './table-definition.ts'
 
 /** A row or patch as it is handed in. */
 export type Values = Readonly<Record<string, unknown>>
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
-/** Tells whether a value is a uuid as this library writes it: 36 characters, in any case. */
-export function isUuid(value: unknown): value is string {
-  return typeof value === 'string' && uuid.test(value)
-}
 
 /** @throws {InvalidColumnError} when the table has no such column. */
 export function assertColumn(table: TableDefinition, column: string): void {

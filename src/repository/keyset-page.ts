@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { Kysely, OrderByDirection, RawBuilder, SelectQueryBuilder, SqlBool } from 'kysely'
 import { InvalidArgumentError, InvalidColumnError } from '../errors.ts'
+import { checkWholeNumber } from '../tenancy/arguments.ts'
 import { assertColumn } from './column-values.ts'
 import { columnOf } from './filter.ts'
 import { decodeCursor, encodeCursor, queryFingerprint } from './page-cursor.ts'
@@ -58,9 +59,7 @@ export async function readPage({
   limit,
   after,
 }: PageRequest): Promise<UntypedPage> {
-  if (!Number.isSafeInteger(limit) || limit < 1 || limit > maxLimit) {
-    throw new InvalidArgumentError('limit', `must be a whole number of 1 to ${maxLimit}`)
-  }
+  checkWholeNumber('limit', limit, 1, maxLimit)
   const ordered = orderQuery(table, query, order)
   const fingerprint = queryFingerprint(orgId, ordered.compile())
   const cursorColumns = order.map(({ column }, index) =>

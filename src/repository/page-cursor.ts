@@ -1,5 +1,5 @@
 /** Opaque cursors of keyset pages, bound to their query and their tenant. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { CompiledQuery } from 'kysely'
 import { InvalidCursorError } from '../errors.ts'
 import { toWireValue } from '../tenancy/wire-value.ts'
@@ -44,5 +44,5 @@ export function decodeCursor(fingerprint: string, cursor: string, count: number)
 const digestLength = 24
 
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, digestLength)
+  return hash('sha256', text, 'base64url').slice(0, digestLength)
 }

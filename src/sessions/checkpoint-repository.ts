@@ -2,8 +2,9 @@
 import { sql } from 'kysely'
 import type { Checkpoint, DB, JsonObject } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
-import { InvalidArgumentError, RowNotFoundError } from '../errors.ts'
+import { RowNotFoundError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
+import { checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
 
 /** One turn of a session. */
@@ -37,6 +38,7 @@ export class CheckpointRepository extends BaseRepository<DB, 'ibex_core.checkpoi
    *
    * The session's row is locked first, so concurrent turns get consecutive numbers.
    *
+   * @throws {InvalidArgumentError} when the turn is no whole number of at least 0.
    * @throws {RowNotFoundError} when the tenant has no such session.
    * @throws {UniqueViolationError} when the session has a checkpoint of this turn.
    */
@@ -49,9 +51,7 @@ export class CheckpointRepository extends BaseRepository<DB, 'ibex_core.checkpoi
       isStreaming = false,
       isComplete = true,
     } = input
-    if (turnIndex !== null && (!Number.isSafeInteger(turnIndex) || turnIndex < 0)) {
-      throw new InvalidArgumentError('turnIndex', 'must be a whole number of at least 0')
-    }
+    if (turnIndex !== null) checkWholeNumber('turnIndex', turnIndex, 0)
     const { rows } = await sql<Checkpoint>`with session as (
       update ibex_core.sessions set
         turn_count = greatest(turn_count, coalesce(${turnIndex}::int, turn_count) + 1),

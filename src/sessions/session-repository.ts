@@ -5,6 +5,7 @@ import type { DB, JsonObject, Session } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
+import { checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
 
 /** What a session begins with. */
@@ -75,6 +76,8 @@ export class SessionRepository extends BaseRepository<DB, 'ibex_core.sessions'> 
    * Marks the sessions that were silent for longer than `idleSeconds` as abandoned and returns their ids.
    *
    * At most `limit` (default 1,000) at a time, oldest first; rows that another sweep holds are skipped, so several may run.
+   *
+   * @throws {InvalidArgumentError} when `idleSeconds` is negative or not finite, or `limit` no whole number of at least 1.
    */
   async abandonIdle({
     idleSeconds,
@@ -85,8 +88,7 @@ export class SessionRepository extends BaseRepository<DB, 'ibex_core.sessions'> 
   }): Promise<string[]> {
     if (!(Number.isFinite(idleSeconds) && idleSeconds >= 0))
       throw new InvalidArgumentError('idleSeconds', 'must be at least 0')
-    if (!Number.isSafeInteger(limit) || limit < 1)
-      throw new InvalidArgumentError('limit', 'must be a whole number of at least 1')
+    checkWholeNumber('limit', limit, 1)
     const silent = this.selectQuery()
       .select('id')
       .where('status', 'in', ['active', 'idle'])

@@ -3,6 +3,7 @@ import { Kysely } from 'kysely'
 import type { ConnectionPool } from '../database/connection-pool.ts'
 import type { ResolvedOptions } from '../database/options.ts'
 import { InvalidArgumentError } from '../errors.ts'
+import { checkOptionNames } from './arguments.ts'
 import type { Actor } from './scope.ts'
 import { TenantDialect, tenantSetting } from './tenant-dialect.ts'
 import type { TransactionOptions } from './transaction.ts'
@@ -76,13 +77,7 @@ const scopeOptions: ReadonlySet<string> = new Set<keyof ScopeOptions>(['actor', 
  * @throws {InvalidArgumentError} when one does not exist or is not what it should be.
  */
 export function copyScopeOptions(options: ScopeOptions): ScopeOptions {
-  for (const key of Object.keys(options)) {
-    if (!scopeOptions.has(key))
-      throw new InvalidArgumentError(
-        `scope option "${key}"`,
-        `does not exist: known are ${[...scopeOptions].join(', ')}`,
-      )
-  }
+  checkOptionNames('scope option', options, scopeOptions)
   const { actor, changeReason } = options
   return { actor: actor === undefined ? undefined : copyActor(actor), changeReason }
 }

@@ -2,7 +2,7 @@
 import type { PoolClient } from 'pg'
 import { AbortedTransactionError, CompiledQuery } from 'kysely'
 import type { ControlConnectionProvider, DatabaseConnection, QueryResult } from 'kysely'
-import { InvalidArgumentError } from '../errors.ts'
+import { checkWholeNumber } from './arguments.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { BatchContext, BatchResult, BatchStatement } from './message-batch.ts'
 import { observe } from './observe.ts'
@@ -49,9 +49,7 @@ export class TenantConnection implements DatabaseConnection {
   }
 
   async *streamQuery<R>(query: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
-    if (!Number.isSafeInteger(chunkSize) || chunkSize < 1) {
-      throw new InvalidArgumentError('chunkSize', 'must be a whole number of at least 1')
-    }
+    checkWholeNumber('chunkSize', chunkSize, 1)
     if (this.#isInTransaction) return yield* this.#readPortal<R>(query, chunkSize)
     // a portal lives as long as its transaction, so a stream outside one gets one of its own
     this.#rememberBegin('begin')

@@ -1,7 +1,6 @@
 /** The check that every tenant id passes before the first byte goes to the server. */
 import { InvalidTenantIdError, MissingTenantError } from '../errors.ts'
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+import { isUuid } from './arguments.ts'
 
 /**
  * Returns the tenant id in PostgreSQL's canonical form: 36 characters, lower case.
@@ -14,8 +13,6 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
  */
 export function parseTenantId(id: unknown): string {
   if (id === undefined || id === null || id === '') throw new MissingTenantError()
-  if (typeof id !== 'string' || id.length !== 36) throw new InvalidTenantIdError()
-  const lowered = id.toLowerCase()
-  if (!uuid.test(lowered)) throw new InvalidTenantIdError()
-  return lowered
+  if (!isUuid(id)) throw new InvalidTenantIdError()
+  return id.toLowerCase()
 }

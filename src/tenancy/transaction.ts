@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ControlledTransaction, IsolationLevel, Kysely } from 'kysely'
 import { IbexError, InvalidArgumentError } from '../errors.ts'
 import { runInsideTransaction } from './ambient-transaction.ts'
+import { checkOptionNames, checkWholeNumber } from './arguments.ts'
 import type { Actor } from './scope.ts'
 import type { TenantPool } from './wire.ts'
 
@@ -54,13 +55,7 @@ const isolationLevels: ReadonlySet<string> = new Set([
 export function checkTransactionOptions(options: TransactionOptions): void {
   if (typeof options !== 'object' || options === null)
     throw new InvalidArgumentError('transaction options', 'must be an object')
-  for (const key of Object.keys(options)) {
-    if (!known.has(key))
-      throw new InvalidArgumentError(
-        `transaction option "${key}"`,
-        `does not exist: known are ${[...known].join(', ')}`,
-      )
-  }
+  checkOptionNames('transaction option', options, known)
   const { isolationLevel, readOnly, retry, statementTimeout } = options
   if (isolationLevel !== undefined && !isolationLevels.has(isolationLevel)) {
     throw new InvalidArgumentError('isolationLevel', `must be one of ${[...isolationLevels].join(', ')}`)
@@ -72,9 +67,7 @@ export function checkTransactionOptions(options: TransactionOptions): void {
   if (retry !== undefined && typeof retry !== 'boolean' && !isCount) {
     throw new InvalidArgumentError('retry', 'must be true, false or a whole number of at least 0')
   }
-  if (statementTimeout !== undefined && (!Number.isSafeInteger(statementTimeout) || statementTimeout < 1)) {
-    throw new InvalidArgumentError('statementTimeout', 'must be a whole number of milliseconds of at least 1')
-  }
+  if (statementTimeout !== undefined) checkWholeNumber('statementTimeout', statementTimeout, 1)
 }
 
 /** Runs `callback` in a transaction of its own: commits when it returns, rolls back when it throws. */

@@ -1,0 +1,33 @@
+/** Checks of arguments that several layers make before any SQL. */
+import { InvalidArgumentError } from '../errors.ts'
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** Tells whether a value is a uuid in PostgreSQL's canonical form: 36 characters, in any case. */
+export function isUuid(value: unknown): value is string {
+  return typeof value === 'string' && uuid.test(value)
+}
+
+/**
+ * Checks a number that counts something, and returns it.
+ *
+ * @throws {InvalidArgumentError} when it is no whole number, or not within the range.
+ */
+export function checkWholeNumber(name: string, value: unknown, least: number, most?: number): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= (most ?? value))
+    return value
+  const range = most === undefined ? `at least ${least}` : `${least} to ${most.toLocaleString('en-US')}`
+  throw new InvalidArgumentError(name, `must be a whole number of ${range}`)
+}
+
+/**
+ * Checks that an object of options holds none but the known ones: one that is misspelt in untyped code would be ignored.
+ *
+ * @throws {InvalidArgumentError} when it holds another; `what` is how the message calls it.
+ */
+export function checkOptionNames(what: string, options: object, known: ReadonlySet<string>): void {
+  for (const key of Object.keys(options)) {
+    if (!known.has(key))
+      throw new InvalidArgumentError(`${what} "${key}"`, `does not exist: known are ${[...known].join(', ')}`)
+  }
+}
