@@ -1,3 +1,4 @@
+/** The thread of the latency proxy: holds what goes to the server, and lets the answers pass. */
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'

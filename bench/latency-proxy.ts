@@ -1,3 +1,4 @@
+/** A network of a given delay in front of the server. */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 

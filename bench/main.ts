@@ -1,9 +1,8 @@
+/** `npm run bench`: the command line around the benchmark; see docs/performance.md. */
 import { writeFile } from 'node:fs/promises'
 import { type BenchOptions, parseOptions, usage } from './options.ts'
 import { formatTable } from './report.ts'
 import { runBench } from './run-bench.ts'
-
-// The benchmark of `npm run bench`; see docs/performance.md.
 
 const options = readOptions()
 if (options !== undefined) {

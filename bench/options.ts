@@ -1,3 +1,4 @@
+/** The command line of the benchmark. */
 import { parseArgs } from 'node:util'
 
 /** Holds what was asked for on the command line. */

@@ -1,3 +1,4 @@
+/** What the benchmark says: figures, and a table of them. */
 import { pairedRatios, summarise } from './statistics.ts'
 import type { Summary } from './statistics.ts'
 import type { Measurement } from './rounds.ts'

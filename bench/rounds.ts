@@ -1,3 +1,4 @@
+/** Measures contenders in turn, so that a busy machine slows all of them alike. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Contender } from './contenders/contender.ts'
 import type { ReadTarget } from './seed.ts'

@@ -1,3 +1,4 @@
+/** The benchmark from end to end: a database of its own, the networks, the contenders. */
 import { migrationProvider } from '../migrations/index.ts'
 import { migrateToLatest } from '../src/migration/migrate.ts'
 import { openPlainPg } from './contenders/plain-pg.ts'

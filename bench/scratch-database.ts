@@ -1,7 +1,9 @@
+/** A database that exists for one run of the benchmark. */
 import { randomBytes } from 'node:crypto'
-import pg from 'pg'
 import { startContainer } from '../test/support/container.ts'
 import { ResourceLedger } from '../test/support/resource-ledger.ts'
+import { urlOfDatabase } from '../test/support/template-server.ts'
+import { withClient } from '../test/support/with-client.ts'
 
 /** Holds an empty database of the benchmark's own, which is dropped when it is disposed of. */
 export interface ScratchDatabase extends AsyncDisposable {
@@ -23,9 +25,8 @@ export async function createScratchDatabase(serverUrl: string | undefined): Prom
     const name = `ibex_bench_${randomBytes(6).toString('hex')}`
     ledger.add({ kind: 'databases', url: adminUrl, prefix: name })
     const serverVersion = await createDatabaseNamed(name, adminUrl)
-    const url = new URL(adminUrl)
-    url.pathname = name
-    return { url: url.href, serverVersion, [Symbol.asyncDispose]: async () => await ledger.close() }
+    const url = urlOfDatabase(adminUrl, name)
+    return { url, serverVersion, [Symbol.asyncDispose]: async () => await ledger.close() }
   } catch (error) {
     await ledger.close()
     throw error
@@ -33,9 +34,7 @@ export async function createScratchDatabase(serverUrl: string | undefined): Prom
 }
 
 async function createDatabaseNamed(name: string, adminUrl: string): Promise<string> {
-  const client = new pg.Client({ connectionString: adminUrl })
-  await client.connect()
-  try {
+  return await withClient(adminUrl, async (client) => {
     const { rows } = await client.query<{ version: string; bypasses: boolean }>(
       `select current_setting('server_version') as version, rolsuper or rolbypassrls as bypasses
          from pg_roles where rolname = current_user`,
@@ -45,7 +44,5 @@ async function createDatabaseNamed(name: string, adminUrl: string): Promise<stri
     }
     await client.query(`create database ${client.escapeIdentifier(name)}`)
     return rows[0].version
-  } finally {
-    await client.end()
-  }
+  })
 }

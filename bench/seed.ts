@@ -1,4 +1,5 @@
-import pg from 'pg'
+/** The rows that the benchmark reads, and what they must look like. */
+import { withClient } from '../test/support/with-client.ts'
 
 /** Names one row to read and holds what it must look like. */
 export interface ReadTarget {
@@ -19,9 +20,7 @@ export interface Seeded {
  * It writes as a superuser, around the library: what the library answers later is compared with what stands here.
  */
 export async function seed(url: string): Promise<Seeded> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
+  return await withClient(url, async (client) => {
     await client.query(insertOrganizations, [tenants])
     await client.query(insertAgents, [agentsPerTenant])
     // Without statistics the planner guesses, and another run may guess another plan.
@@ -33,9 +32,7 @@ export async function seed(url: string): Promise<Seeded> {
       targets: rows.map((row) => ({ orgId: row.org_id, id: row.id, row })),
       readSql: `${select} where org_id = $1 and id = $2 and deleted_at is null`,
     }
-  } finally {
-    await client.end()
-  }
+  })
 }
 
 interface AgentRow extends Readonly<Record<string, unknown>> {

@@ -1,3 +1,5 @@
+/** Medians, quartiles and paired ratios of timings. */
+
 /** Describes many timings of one thing: the median, and the quartiles around it. */
 export interface Summary {
   readonly median: number

@@ -1,3 +1,4 @@
+/** What the benchmark compares. */
 import type { ReadTarget } from '../seed.ts'
 
 /** Reads one row by id, in one of the ways that are compared. */

@@ -1,3 +1,4 @@
+/** The contenders that use nothing but `pg`. */
 import pg from 'pg'
 import type { ReadTarget } from '../seed.ts'
 import type { Connection, Contender, ContenderFamily } from './contender.ts'

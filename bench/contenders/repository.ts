@@ -1,3 +1,4 @@
+/** The contenders of this library. */
 import { createDatabase } from '../../src/create-database.ts'
 import type { Connection, ContenderFamily } from './contender.ts'
 

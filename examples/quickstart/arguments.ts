@@ -1,3 +1,4 @@
+/** The command line of the quickstart. */
 import { parseArgs } from 'node:util'
 
 /** What the command line asks for. */

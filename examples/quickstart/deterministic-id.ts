@@ -1,3 +1,4 @@
+/** Ids that are the same in every run. */
 import { hash } from 'node:crypto'
 
 /** The namespace of the examples' ids: a random uuid, made once. */

@@ -1,3 +1,4 @@
+/** Stores a dataset: organizations, people, and what they said. */
 import type { Embedder } from '../../src/embedding/embedder.ts'
 import type { Database, TenantScope } from '../../src/index.ts'
 import { deterministicId } from './deterministic-id.ts'

@@ -1,3 +1,4 @@
+/** A persona CSV as a dataset over four organizations. */
 import { basename } from 'node:path'
 import type { Dataset, Organization, Person } from './people.ts'
 import { inspectPersonaCsv, readPersonaCsv, type Persona } from './persona-csv.ts'

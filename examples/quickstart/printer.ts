@@ -1,3 +1,4 @@
+/** Where the sections of the quickstart are printed. */
 import { styleText } from 'node:util'
 import type { Output } from './progress.ts'
 

@@ -1,3 +1,4 @@
+/** How far a long job has come: a bar in a terminal, lines elsewhere. */
 import { SingleBar } from 'cli-progress'
 import { formatCount } from './format.ts'
 

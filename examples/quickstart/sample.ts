@@ -1,3 +1,4 @@
+/** The quickstart's own data. */
 import type { Dataset, Organization, Person } from './people.ts'
 
 const organizations: readonly Organization[] = [

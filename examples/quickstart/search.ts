@@ -1,3 +1,4 @@
+/** Asks what one organization remembers. */
 import type { TenantScope } from '../../src/index.ts'
 
 /** One answer to a question. */

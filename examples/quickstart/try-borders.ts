@@ -1,3 +1,4 @@
+/** Makes one organization reach for another's rows, and looks at what came of it. */
 import { sql } from 'kysely'
 import { ForeignKeyViolationError, InsufficientPrivilegeError } from '../../src/errors.ts'
 import type { TenantScope, TenantTransaction } from '../../src/index.ts'

@@ -1,3 +1,4 @@
+/** UTF-8 in whole lines, with the line of whatever is not. */
 import { isUtf8 } from 'node:buffer'
 import { PersonaCsvError } from './persona-csv-error.ts'
 

@@ -1,3 +1,4 @@
+/** What callers supply to turn texts into vectors. */
 import type { VectorInput } from '../vector/vector.ts'
 
 /**

@@ -1,3 +1,4 @@
+/** An embedder without a model, for tests and examples. */
 import { hash } from 'node:crypto'
 import { InvalidArgumentError } from '../errors.ts'
 import { Vector } from '../vector/vector.ts'

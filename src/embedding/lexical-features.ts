@@ -1,3 +1,5 @@
+/** What the lexical embedder sees in a text. */
+
 /**
  * Counts the lexical features of a text: its words, and the 3- and 4-character sequences within each word.
  *

@@ -1,3 +1,4 @@
+/** The library's prefix by hand, for tests of the schema alone. */
 import { sql } from 'kysely'
 import type { Kysely, Transaction } from 'kysely'
 

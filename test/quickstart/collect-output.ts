@@ -1,3 +1,4 @@
+/** A place for the quickstart to print to that a test can read. */
 import { Writable } from 'node:stream'
 import type { Output } from '../../examples/quickstart/progress.ts'
 

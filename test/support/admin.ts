@@ -10,14 +10,6 @@ export function openAdmin(target: DatabaseTarget): Kysely<DB> {
   const options = resolveOptions({ ...target, poolSize: 4, applicationName: 'ibex-db test admin' })
   const pool = new ConnectionPool(options, { vector: (text) => Vector.parse(text) })
   return new Kysely<DB>({
-    dialect: new PostgresDialect({
-      pool: {
-        options: {},
-        connect: async () => await pool.connect(),
-        end: async () => {
-          await pool.end()
-        },
-      },
-    }),
+    dialect: new PostgresDialect({ pool }),
   })
 }

@@ -1,7 +1,7 @@
 /** What a test run leaves outside its process, and how it is taken away. */
 import { rm } from 'node:fs/promises'
-import pg from 'pg'
 import { getContainerRuntimeClient } from 'testcontainers'
+import { withClient } from './with-client.ts'
 
 /** Something that a test run leaves outside its own process and has to take away again, by its own id. */
 export type Resource =
@@ -33,9 +33,7 @@ async function removeContainer(id: string): Promise<void> {
 }
 
 async function dropDatabases(url: string, prefix: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
+  await withClient(url, async (client) => {
     const found = await client.query<{ datname: string }>(
       'select datname from pg_database where starts_with(datname, $1)',
       [prefix],
@@ -43,7 +41,5 @@ async function dropDatabases(url: string, prefix: string): Promise<void> {
     for (const { datname } of found.rows) {
       await client.query(`drop database if exists ${client.escapeIdentifier(datname)} with (force)`)
     }
-  } finally {
-    await client.end()
-  }
+  })
 }

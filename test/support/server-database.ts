@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import type { BackendAccess } from './backend.ts'
 import { urlOfDatabase } from './template-server.ts'
+import { withClient } from './with-client.ts'
 
 /** A database on the server of the run, and how to drop it. */
 export interface ServerDatabase {
@@ -50,15 +51,5 @@ async function createWhenFree(client: pg.Client, statement: string, attempts = 5
       }
       await setTimeout(100)
     }
-  }
-}
-
-async function withClient(url: string, callback: (client: pg.Client) => Promise<unknown>): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await callback(client)
-  } finally {
-    await client.end()
   }
 }

@@ -1,11 +1,12 @@
 /** The template database on a server. */
 import { randomBytes } from 'node:crypto'
-import pg from 'pg'
+import type { Client } from 'pg'
 import { migrationProvider } from '../../migrations/index.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
 import type { BackendAccess } from './backend.ts'
 import { fillWithNeighbour } from './neighbour.ts'
 import type { ResourceLedger } from './resource-ledger.ts'
+import { withClient } from './with-client.ts'
 
 /**
  * Creates and migrates the template that each test file clones, under a name that no other run has.
@@ -18,9 +19,7 @@ export async function createServerTemplate(
   ledger: ResourceLedger,
 ): Promise<BackendAccess> {
   const prefix = `ibex_test_${randomBytes(6).toString('hex')}`
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
+  await withClient(url, async (client) => {
     await requireSuperuser(client)
     ledger.add({ kind: 'databases', url, prefix })
     await client.query(`create database ${prefix}`)
@@ -29,9 +28,7 @@ export async function createServerTemplate(
     await fillWithNeighbour(target)
     // PostgreSQL refuses to clone a database that somebody is connected to
     await client.query(`alter database ${prefix} with allow_connections false`)
-  } finally {
-    await client.end()
-  }
+  })
   return { backend, url, prefix }
 }
 
@@ -42,7 +39,7 @@ export function urlOfDatabase(url: string, name: string): string {
   return other.href
 }
 
-async function requireSuperuser(client: pg.Client): Promise<void> {
+async function requireSuperuser(client: Client): Promise<void> {
   const { rows } = await client.query<{ rolsuper: boolean }>(
     'select rolsuper from pg_roles where rolname = current_user',
   )

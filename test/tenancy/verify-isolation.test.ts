@@ -24,6 +24,17 @@ function open(role?: string): Database {
   return database
 }
 
+/** Roles belong to the whole server, which other runs use too: one of a name of its own, gone after the test. */
+async function createRole(attribute: 'bypassrls' | 'nologin'): Promise<string> {
+  const role = `ibex_test_${randomBytes(4).toString('hex')}`
+  await sql`create role ${sql.ref(role)} ${sql.raw(attribute)}`.execute(server.admin)
+  onTestFinished(async () => {
+    await sql`drop owned by ${sql.ref(role)}`.execute(server.admin)
+    await sql`drop role ${sql.ref(role)}`.execute(server.admin)
+  })
+  return role
+}
+
 test('finds a migrated database in order, and warns of a login that no policy holds', async () => {
   const report = await open().verifyIsolation()
   expect(report.role).toBe('ibex_app')
@@ -39,13 +50,7 @@ test('refuses a role that is a superuser', async () => {
 })
 
 test('refuses a role that bypasses row-level security', async () => {
-  // roles belong to the whole server, which other runs use too
-  const role = `ibex_server${randomBytes(4).toString('hex')}`
-  await sql`create role ${sql.ref(role)} bypassrls`.execute(server.admin)
-  onTestFinished(async () => {
-    await sql`drop owned by ${sql.ref(role)}`.execute(server.admin)
-    await sql`drop role ${sql.ref(role)}`.execute(server.admin)
-  })
+  const role = await createRole('bypassrls')
   await sql`grant usage on schema ibex_core to ${sql.ref(role)}`.execute(server.admin)
   const error = await failure(async () => await open(role).verifyIsolation())
   expect(error).toBeInstanceOf(IsolationError)
@@ -79,19 +84,34 @@ test('looks at the organizations too, which have no tenant column', async () => 
   expect(error).toHaveProperty('problems', [expect.stringContaining('on ibex_core.organizations')])
 })
 
-test('finds a second policy that opens a table, and leaves those of other roles and restrictive ones alone', async () => {
+test('finds policies that open a table to be read or written, and leaves those of other roles and restrictive ones alone', async () => {
   await sql`create policy opened on ibex_core.agents to ibex_app using (true)`.execute(server.admin)
+  await sql`create policy opened on ibex_core.sessions to public using (false) with check (true)`.execute(
+    server.admin,
+  )
   await sql`create policy restricted on ibex_core.users as restrictive to ibex_app using (true)`.execute(
     server.admin,
   )
   onTestFinished(async () => {
     await sql`drop policy opened on ibex_core.agents`.execute(server.admin)
+    await sql`drop policy opened on ibex_core.sessions`.execute(server.admin)
     await sql`drop policy restricted on ibex_core.users`.execute(server.admin)
   })
   const error = await failure(async () => await open().verifyIsolation())
   expect(error).toHaveProperty('problems', [
-    expect.stringContaining('a policy on ibex_core.agents lets "ibex_app" see every row'),
+    expect.stringContaining('a policy on ibex_core.agents lets "ibex_app" reach rows of every tenant'),
+    expect.stringContaining('a policy on ibex_core.sessions lets "ibex_app" reach rows of every tenant'),
   ])
+})
+
+test('finds the policies of a role that the role is a member of', async () => {
+  const role = await createRole('nologin')
+  await sql`grant ibex_system to ${sql.ref(role)}`.execute(server.admin)
+  const error = await failure(async () => await open(role).verifyIsolation())
+  expect(error).toHaveProperty(
+    'problems',
+    expect.arrayContaining([expect.stringContaining(`a policy on ibex_core.memories lets "${role}" reach`)]),
+  )
 })
 
 test('asks for the migrations when the role does not exist', async () => {
