@@ -312,7 +312,7 @@ export class ReadOnlyTransactionError extends DatabaseError {
   override readonly code = 'read_only_sql_transaction'
 }
 
-/** A table, schema or function does not exist: most often the migrations were not run (42P01, 3F000, 42883). */
+/** A table, schema, function or the database does not exist, often because the migrations were not run (42P01, 3F000, 42883, 3D000). */
 export class UndefinedObjectError extends DatabaseError {
   override readonly name = 'UndefinedObjectError'
   override readonly code = 'undefined_object'
