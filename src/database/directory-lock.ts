@@ -1,6 +1,8 @@
 /** Keeps two engines off one directory: they would corrupt it for good. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { EmbeddedEngineError } from '../errors.ts'
 
 /**
@@ -29,16 +31,50 @@ async function takeLock(file: string): Promise<void> {
   try {
     await writeFile(file, String(process.pid), { flag: 'wx' })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    if (isRunning(Number(await readFile(file, 'utf8')))) {
-      throw new EmbeddedEngineError(
-        'the directory of the embedded database is in use: close the other database, or use a server for several processes',
-        { cause: error },
-      )
-    }
-    await rm(file, { force: true })
-    await writeFile(file, String(process.pid), { flag: 'wx' })
+    if (!hasCode(error, 'EEXIST')) throw error
+    await takeOver(file)
   }
+}
+
+async function takeOver(file: string): Promise<void> {
+  try {
+    await removeStale(file)
+    await writeFile(file, String(process.pid), { flag: 'wx' })
+  } catch (error) {
+    // another process took the lock, or released it, between two looks at it
+    if (hasCode(error, 'EEXIST') || hasCode(error, 'ENOENT')) throw inUse(error)
+    throw error
+  }
+}
+
+/** Of several that try at once one gets hold of the file; what it got may by then be the new lock of another. */
+async function removeStale(file: string): Promise<void> {
+  if (isRunning(await readOwner(file))) throw inUse()
+  const claimed = `${file}.${randomUUID()}`
+  await rename(file, claimed)
+  const isTaken = isRunning(await readOwner(claimed))
+  if (isTaken) await link(claimed, file)
+  await rm(claimed)
+  if (isTaken) throw inUse()
+}
+
+/** A lock that is empty is being written at this moment, or was left by a process that ended meanwhile. */
+async function readOwner(file: string): Promise<number> {
+  const owner = await readFile(file, 'utf8')
+  if (owner !== '') return Number(owner)
+  await delay(100)
+  return Number(await readFile(file, 'utf8'))
+}
+
+function inUse(cause?: unknown): EmbeddedEngineError {
+  return new EmbeddedEngineError(
+    'the directory of the embedded database is in use: close the other database, or use a server for several processes',
+    { cause },
+  )
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }
 
 function isRunning(processId: number): boolean {
@@ -48,6 +84,6 @@ function isRunning(processId: number): boolean {
     return true
   } catch (error) {
     // EPERM: it runs, as somebody else
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return hasCode(error, 'EPERM')
   }
 }
