@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { type Database, createDatabase } from '../../src/create-database.ts'
 import type { DatabaseOptions } from '../../src/database/options.ts'
 import { AuthenticationError, ConnectionFailedError, ConnectionPoolTimeoutError } from '../../src/errors.ts'
-import { failure } from '../repository/two-tenants.ts'
+import { failure } from '../support/two-tenants.ts'
 import { setup, type TestDatabase } from '../support/setup.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { serverUrl, urlForLogin } from '../tenancy/server-url.ts'

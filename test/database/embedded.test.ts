@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createDatabase } from '../../src/create-database.ts'
 import { ConnectionPool } from '../../src/database/connection-pool.ts'
 import { resolveOptions } from '../../src/database/options.ts'
-import { failure } from '../repository/two-tenants.ts'
+import { failure } from '../support/two-tenants.ts'
 
 test('keeps what was written to its directory after it was closed', { timeout: 60_000 }, async () => {
   const directory = await mkdtemp(join(tmpdir(), 'ibex-embedded-'))

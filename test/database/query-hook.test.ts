@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { sql } from 'kysely'
 import { afterAll, beforeEach, beforeAll, expect, test } from 'vitest'
 import type { QueryEvent } from '../../src/database/options.ts'
-import { failure, openTwoTenants, type TwoTenants } from '../repository/two-tenants.ts'
+import { failure, openTwoTenants, type TwoTenants } from '../support/two-tenants.ts'
 
 let bundle: TwoTenants
 const events: QueryEvent[] = []

@@ -12,7 +12,7 @@ import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { TenantTransaction } from '../../src/tenant-scope.ts'
 import { insertAgent } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
-import { type TwoTenants, failure, openTwoTenants } from '../repository/two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants } from '../support/two-tenants.ts'
 
 describe('two transactions', skipOnEmbedded('one connection: no transaction beside another'), () => {
   let tenants: TwoTenants

@@ -12,7 +12,7 @@ import {
 } from '../../src/errors.ts'
 import { type SkipOptions, skipOnEmbedded } from '../support/skip.ts'
 import { type TestDatabase, setup } from '../support/setup.ts'
-import { failure } from '../repository/two-tenants.ts'
+import { failure } from '../support/two-tenants.ts'
 
 const orgId = '11111111-1111-4111-8111-111111111111'
 const secret = 'canary7f3'

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as errors from '../../src/errors.ts'
 import { insertAgent, insertUser } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
-import { type TwoTenants, failure, openTwoTenants } from '../repository/two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants } from '../support/two-tenants.ts'
 
 /** Stands in every value of these tests: it may not come back. */
 const canary = 'canary7f3'

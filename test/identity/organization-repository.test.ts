@@ -7,7 +7,7 @@ import {
 } from '../../src/errors.ts'
 import type { OrganizationStatus } from '../../types/database.d.ts'
 import { insertOrganization } from '../support/factories.ts'
-import { type TwoTenants, failure, openTwoTenants } from '../repository/two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants } from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
 

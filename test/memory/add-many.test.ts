@@ -7,7 +7,7 @@ import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { Agent } from '../../types/database.d.ts'
 import { insertAgent } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
-import { type TwoTenants, failure, openTwoTenants, watchTheirs } from '../repository/two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants, watchTheirs } from '../support/two-tenants.ts'
 import { direction } from './embeddings.ts'
 
 let tenants: TwoTenants

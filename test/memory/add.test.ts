@@ -12,7 +12,7 @@ import {
   ownersView,
   shown,
   watchTheirs,
-} from '../repository/two-tenants.ts'
+} from '../support/two-tenants.ts'
 import { direction } from './embeddings.ts'
 
 let tenants: TwoTenants

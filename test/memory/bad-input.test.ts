@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { InvalidArgumentError, InvalidVectorError } from '../../src/errors.ts'
 import type { MemoryInput } from '../../src/memory/memory-input.ts'
 import type { SimilarOptions } from '../../src/memory/memory-repository.ts'
-import { type TwoTenants, openTwoTenants, refusal } from '../repository/two-tenants.ts'
+import { type TwoTenants, openTwoTenants, refusal } from '../support/two-tenants.ts'
 import { direction } from './embeddings.ts'
 
 let tenants: TwoTenants

@@ -4,7 +4,7 @@ import type { MemoryInput } from '../../src/memory/memory-input.ts'
 import type { SimilarMemory, SimilarOptions } from '../../src/memory/memory-repository.ts'
 import type { Agent, Memory } from '../../types/database.d.ts'
 import { insertAgent, insertMemory } from '../support/factories.ts'
-import { type TwoTenants, openTwoTenants } from '../repository/two-tenants.ts'
+import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
 import { cosine, direction, near } from './embeddings.ts'
 
 let tenants: TwoTenants

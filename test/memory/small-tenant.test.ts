@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { MemoryInput } from '../../src/memory/memory-input.ts'
 import type { TenantScope, TenantTransaction } from '../../src/tenant-scope.ts'
 import { insertOrganization } from '../support/factories.ts'
-import { type TwoTenants, openTwoTenants } from '../repository/two-tenants.ts'
+import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
 import { cosine, direction, near } from './embeddings.ts'
 
 const largeCount = 3_000

@@ -9,7 +9,7 @@ import {
   ownersView,
   refusal,
   watchTheirs,
-} from '../repository/two-tenants.ts'
+} from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
 let foreignId: string

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { InsufficientPrivilegeError } from '../../src/errors.ts'
 import type { MemoryVersion } from '../../types/database.d.ts'
-import { type TwoTenants, failure, openTwoTenants } from '../repository/two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants } from '../support/two-tenants.ts'
 import { direction } from './embeddings.ts'
 
 let tenants: TwoTenants

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { MigrationError } from '../../src/errors.ts'
+import { columnSql } from '../../src/migration/columns.ts'
 import { objectName, parseTableName, quoteIdentifier, quoteText } from '../../src/migration/names.ts'
 
 test('names constraints and indexes after table and columns', () => {
@@ -24,3 +25,10 @@ test('refuses an identifier that would need quoting, and doubles the quotes of a
   expect(() => quoteIdentifier('a"; drop table x')).toThrow(MigrationError)
   expect(quoteText("it's")).toBe("'it''s'")
 })
+
+test.each(['', 'Body', 'a b', 'body" text default now(), "more'])(
+  'refuses a column whose name is not plain, before it becomes SQL: %s',
+  (name) => {
+    expect(() => columnSql(name, { type: 'text' })).toThrow(MigrationError)
+  },
+)

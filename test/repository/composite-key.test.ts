@@ -4,7 +4,7 @@ import { BaseRepository } from '../../src/repository/base-repository.ts'
 import type { DB, Memory, MemoryTagPatch } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { insertMemory } from '../support/factories.ts'
-import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from './two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
 let tags: BaseRepository<DB, 'ibex_core.memory_tags'>

@@ -5,7 +5,7 @@ import { InvalidArgumentError, InvalidColumnError, InvalidCursorError } from '..
 import type { PageOptions } from '../../src/repository/row-types.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
 import type { Agent, DB } from '../../types/database.d.ts'
-import { type TwoTenants, openTwoTenants, refusal } from './two-tenants.ts'
+import { type TwoTenants, openTwoTenants, refusal } from '../support/two-tenants.ts'
 
 type Options = PageOptions<DB, 'ibex_core.agents'>
 

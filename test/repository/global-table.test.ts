@@ -5,7 +5,7 @@ import { InsufficientPrivilegeError } from '../../src/errors.ts'
 import { BaseRepository } from '../../src/repository/base-repository.ts'
 import type { TableDefinition } from '../../src/repository/table-definition.ts'
 import type { DB } from '../../types/database.d.ts'
-import { type TwoTenants, failure, openTwoTenants } from './two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants } from '../support/two-tenants.ts'
 
 interface Languages {
   code: string

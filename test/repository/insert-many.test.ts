@@ -7,7 +7,14 @@ import {
   UniqueViolationError,
 } from '../../src/errors.ts'
 import { SampleRepository, type SamplesDB, createSamples } from './samples.ts'
-import { type TwoTenants, failure, openTwoTenants, ownersView, refusal, watchTheirs } from './two-tenants.ts'
+import {
+  type TwoTenants,
+  failure,
+  openTwoTenants,
+  ownersView,
+  refusal,
+  watchTheirs,
+} from '../support/two-tenants.ts'
 
 let tenants: TwoTenants<SamplesDB>
 let mine: SampleRepository

@@ -6,7 +6,7 @@ import { UniqueViolationError } from '../../src/errors.ts'
 import { BaseRepository } from '../../src/repository/base-repository.ts'
 import { type ModelNote, ModelNotes, type NewModelNote, TakenError } from './model-notes.ts'
 import { type Notes, type NotesDB, createNotes, notes } from './notes.ts'
-import { type TwoTenants, openTwoTenants } from './two-tenants.ts'
+import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
 
 type NoteRepository = BaseRepository<NotesDB, 'public.notes'>
 type Side = readonly [ModelNotes, NoteRepository]

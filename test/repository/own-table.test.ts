@@ -6,7 +6,7 @@ import { BaseRepository } from '../../src/repository/base-repository.ts'
 import type { DefinitionOf } from '../../src/repository/table-definition.ts'
 import type { Scope } from '../../src/tenancy/scope.ts'
 import { type Notes, type NotesDB, createNotes, notes } from './notes.ts'
-import { type TwoTenants, openTwoTenants, ownersView } from './two-tenants.ts'
+import { type TwoTenants, openTwoTenants, ownersView } from '../support/two-tenants.ts'
 
 /** The repository: everything that `BaseRepository` has, and a query of its own. */
 class NoteRepository extends BaseRepository<NotesDB, 'public.notes'> {

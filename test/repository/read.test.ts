@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { InvalidArgumentError, InvalidColumnError, RowNotFoundError } from '../../src/errors.ts'
 import type { Agent } from '../../types/database.d.ts'
 import { insertAgent } from '../support/factories.ts'
-import { type TwoTenants, failure, openTwoTenants, refusal } from './two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants, refusal } from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
 let agents: readonly Agent[]

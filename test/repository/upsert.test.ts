@@ -4,7 +4,14 @@ import { BaseRepository } from '../../src/repository/base-repository.ts'
 import { tables } from '../../types/tables.ts'
 import { insertAgent, insertMemory } from '../support/factories.ts'
 import { type NotesDB, createNotes, notes } from './notes.ts'
-import { type TwoTenants, failure, openTwoTenants, ownersView, refusal, watchTheirs } from './two-tenants.ts'
+import {
+  type TwoTenants,
+  failure,
+  openTwoTenants,
+  ownersView,
+  refusal,
+  watchTheirs,
+} from '../support/two-tenants.ts'
 
 let tenants: TwoTenants<NotesDB>
 let mine: BaseRepository<NotesDB, 'public.notes'>

@@ -10,7 +10,14 @@ import {
 } from '../../src/errors.ts'
 import type { Agent, AgentPatch } from '../../types/database.d.ts'
 import { insertAgent, insertUser } from '../support/factories.ts'
-import { type TwoTenants, failure, openTwoTenants, refusal, shown, watchTheirs } from './two-tenants.ts'
+import {
+  type TwoTenants,
+  failure,
+  openTwoTenants,
+  refusal,
+  shown,
+  watchTheirs,
+} from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
 let foreign: Agent

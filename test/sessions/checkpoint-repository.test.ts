@@ -9,7 +9,7 @@ import {
 } from '../../src/errors.ts'
 import type { Agent, Session } from '../../types/database.d.ts'
 import { insertAgent, insertSession } from '../support/factories.ts'
-import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../repository/two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
 let agent: Agent

@@ -5,7 +5,7 @@ import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { Agent, Session } from '../../types/database.d.ts'
 import { insertAgent, insertSession, insertUser } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
-import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../repository/two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
 let agent: Agent

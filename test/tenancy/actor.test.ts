@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { InvalidArgumentError } from '../../src/errors.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
-import { openTwoTenants, type TwoTenants } from '../repository/two-tenants.ts'
+import { openTwoTenants, type TwoTenants } from '../support/two-tenants.ts'
 import { insertMemory } from '../support/factories.ts'
 
 let bundle: TwoTenants

@@ -9,7 +9,7 @@ import { InvalidArgumentError } from '../../src/errors.ts'
 import { withSettings } from '../../src/tenancy/query-settings.ts'
 import type { ScopeOptions } from '../../src/tenancy/tenancy.ts'
 import type { DB } from '../../types/database.d.ts'
-import { failure, openTwoTenants, ownersView, type TwoTenants } from '../repository/two-tenants.ts'
+import { failure, openTwoTenants, ownersView, type TwoTenants } from '../support/two-tenants.ts'
 import { insertAgent, insertMemory, insertUser } from '../support/factories.ts'
 
 /** A pool of one: both tenants always share the connection. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDatabase } from '../../src/create-database.ts'
-import { failure, openTwoTenants, refusal, type TwoTenants } from '../repository/two-tenants.ts'
+import { failure, openTwoTenants, refusal, type TwoTenants } from '../support/two-tenants.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 
 let bundle: TwoTenants

@@ -4,7 +4,7 @@ import { ConnectionPool } from '../../src/database/connection-pool.ts'
 import { resolveOptions } from '../../src/database/options.ts'
 import { InvalidArgumentError } from '../../src/errors.ts'
 import { TenantDialect, type TenantDialectConfig } from '../../src/tenancy/tenant-dialect.ts'
-import { failure } from '../repository/two-tenants.ts'
+import { failure } from '../support/two-tenants.ts'
 import { emptyDatabase, type TestDatabase } from '../support/setup.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 

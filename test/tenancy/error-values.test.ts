@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { QueryEvent } from '../../src/database/options.ts'
 import type { DB } from '../../types/database.d.ts'
-import { failure, openTwoTenants, type TwoTenants } from '../repository/two-tenants.ts'
+import { failure, openTwoTenants, type TwoTenants } from '../support/two-tenants.ts'
 import { insertAgent, insertSession } from '../support/factories.ts'
 
 const secret = 'canary-4711'

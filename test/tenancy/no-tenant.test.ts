@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BaseRepository } from '../../src/repository/base-repository.ts'
 import type { DB } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
-import { openTwoTenants, ownersView, refusal, type TwoTenants } from '../repository/two-tenants.ts'
+import { openTwoTenants, ownersView, refusal, type TwoTenants } from '../support/two-tenants.ts'
 import { insertAgent } from '../support/factories.ts'
 
 type AgentRepository = BaseRepository<DB, 'ibex_core.agents'>

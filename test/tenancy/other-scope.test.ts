@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ConnectionPoolTimeoutError, OuterScopeError, TenantMismatchError } from '../../src/errors.ts'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
-import { failure, openTwoTenants, type TwoTenants } from '../repository/two-tenants.ts'
+import { failure, openTwoTenants, type TwoTenants } from '../support/two-tenants.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 
 let bundle: TwoTenants

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Database, createDatabase } from '../../src/create-database.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
-import { failure, openTwoTenants, type TwoTenants } from '../repository/two-tenants.ts'
+import { failure, openTwoTenants, type TwoTenants } from '../support/two-tenants.ts'
 import { insertAgent } from '../support/factories.ts'
 
 let bundle: TwoTenants

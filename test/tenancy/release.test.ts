@@ -7,7 +7,7 @@ import { resolveOptions } from '../../src/database/options.ts'
 import { InvalidArgumentError } from '../../src/errors.ts'
 import { TenantDialect } from '../../src/tenancy/tenant-dialect.ts'
 import type { DB } from '../../types/database.d.ts'
-import { failure, openTwoTenants, type TwoTenants } from '../repository/two-tenants.ts'
+import { failure, openTwoTenants, type TwoTenants } from '../support/two-tenants.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 
 /** A pool of one: whoever comes next gets the connection that the test has handed back. */

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TenantTransaction } from '../../src/tenant-scope.ts'
 import type { TransactionOptions } from '../../src/tenancy/transaction.ts'
-import { openTwoTenants, type TwoTenants } from '../repository/two-tenants.ts'
+import { openTwoTenants, type TwoTenants } from '../support/two-tenants.ts'
 import { insertAgent } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 
@@ -84,9 +84,10 @@ describe('two transactions that conflict', skipOnEmbedded('one connection: nobod
   })
 
   test('runs the loser of a deadlock again with retry', async () => {
-    const { outcomes, attempts } = await collide({ retry: 1 }, embrace)
+    // not retry: 1, because the loser may be back before the winner has taken the row, and both embrace once more
+    const { outcomes, attempts } = await collide({ retry: true }, embrace)
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
-    expect(attempts).toBe(3)
+    expect(attempts).toBeGreaterThanOrEqual(3)
   })
 })
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { withSettings } from '../../src/tenancy/query-settings.ts'
-import { openTwoTenants, type TwoTenants } from '../repository/two-tenants.ts'
+import { openTwoTenants, type TwoTenants } from '../support/two-tenants.ts'
 
 let bundle: TwoTenants
 

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { QueryEvent } from '../../src/database/options.ts'
 import { InvalidArgumentError } from '../../src/errors.ts'
-import { failure, openTwoTenants, type TwoTenants } from '../repository/two-tenants.ts'
+import { failure, openTwoTenants, type TwoTenants } from '../support/two-tenants.ts'
 import { insertAgent } from '../support/factories.ts'
 
 let bundle: TwoTenants

@@ -3,7 +3,7 @@ import { AbortedTransactionError } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InvalidArgumentError, ReadOnlyTransactionError } from '../../src/errors.ts'
 import type { TransactionOptions } from '../../src/tenancy/transaction.ts'
-import { failure, openTwoTenants, ownersView, refusal, type TwoTenants } from '../repository/two-tenants.ts'
+import { failure, openTwoTenants, ownersView, refusal, type TwoTenants } from '../support/two-tenants.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 
 let bundle: TwoTenants

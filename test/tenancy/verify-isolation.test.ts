@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type Database, createDatabase } from '../../src/create-database.ts'
 import { IsolationError, MissingMigrationsError } from '../../src/errors.ts'
-import { failure } from '../repository/two-tenants.ts'
+import { failure } from '../support/two-tenants.ts'
 import { emptyDatabase, setup, type TestDatabase } from '../support/setup.ts'
 
 let server: TestDatabase

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DataExceptionError } from '../../src/errors.ts'
 import { Vector } from '../../src/vector/vector.ts'
 import { contentHash } from '../../src/memory/memory-content.ts'
-import { type TwoTenants, failure, openTwoTenants } from '../repository/two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants } from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
 

@@ -1,12 +1,12 @@
-/** The bundle of most repository tests: two tenants of one database, and the owner's view of both. */
+/** The bundle of most tests: two tenants of one database, and the owner's view of both. */
 import { type Kysely, sql } from 'kysely'
 import { expect } from 'vitest'
 import { type Database, createDatabase } from '../../src/create-database.ts'
 import type { DatabaseOptions } from '../../src/database/options.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
 import type { DB } from '../../types/database.d.ts'
-import { insertOrganization } from '../support/factories.ts'
-import { type TestDatabase, setup } from '../support/setup.ts'
+import { insertOrganization } from './factories.ts'
+import { type TestDatabase, setup } from './setup.ts'
 
 /** Two tenants, `mine` and `theirs`. */
 export interface TwoTenants<D extends DB = DB> {
