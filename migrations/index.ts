@@ -18,6 +18,14 @@ import * as createMemoryVersions from './20261122_0015_create_memory_versions.ts
 import * as createMemoryRelationships from './20261122_0016_create_memory_relationships.ts'
 import * as createMemoryTags from './20261122_0017_create_memory_tags.ts'
 import * as createMemoryUsage from './20261122_0018_create_memory_usage.ts'
+import * as completeIdentity from './20261124_0019_complete_identity.ts'
+import * as completeAgents from './20261124_0020_complete_agents.ts'
+import * as createProjects from './20261124_0021_create_projects.ts'
+import * as completeSessions from './20261124_0022_complete_sessions.ts'
+import * as createKnowledge from './20261124_0023_create_knowledge.ts'
+import * as createModels from './20261124_0024_create_models.ts'
+import * as createExecutions from './20261124_0025_create_executions.ts'
+import * as createCommerce from './20261124_0026_create_commerce.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -46,5 +54,13 @@ export const migrationProvider: MigrationProvider = {
       '20261122_0016_create_memory_relationships': createMemoryRelationships,
       '20261122_0017_create_memory_tags': createMemoryTags,
       '20261122_0018_create_memory_usage': createMemoryUsage,
+      '20261124_0019_complete_identity': completeIdentity,
+      '20261124_0020_complete_agents': completeAgents,
+      '20261124_0021_create_projects': createProjects,
+      '20261124_0022_complete_sessions': completeSessions,
+      '20261124_0023_create_knowledge': createKnowledge,
+      '20261124_0024_create_models': createModels,
+      '20261124_0025_create_executions': createExecutions,
+      '20261124_0026_create_commerce': createCommerce,
     }),
 }

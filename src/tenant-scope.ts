@@ -1,85 +1,11 @@
 /** One tenant's door: its repositories, plain Kysely, and transactions. */
 import type { DB as IbexDB } from '../types/database.d.ts'
-import { tables } from '../types/tables.ts'
-import { OrganizationRepository } from './identity/organization-repository.ts'
-import { MemoryRepository } from './memory/memory-repository.ts'
-import { BaseRepository } from './repository/base-repository.ts'
-import type { TableOf } from './repository/row-types.ts'
-import type { DefinitionOf } from './repository/table-definition.ts'
-import { CheckpointRepository } from './sessions/checkpoint-repository.ts'
-import { SessionRepository } from './sessions/session-repository.ts'
-import { Scope } from './tenancy/scope.ts'
+import type { Scope } from './tenancy/scope.ts'
 import { needsOwnKysely } from './tenancy/tenancy.ts'
 import type { ScopeOptions, Tenancy } from './tenancy/tenancy.ts'
 import { checkTransactionOptions, runSavepoint, runTransaction } from './tenancy/transaction.ts'
 import type { TransactionHandle, TransactionOptions } from './tenancy/transaction.ts'
-
-/** A table that needs no query of its own is served by the plain repository. */
-type PlainRepository<TB extends TableOf<IbexDB>> = BaseRepository<IbexDB, TB>
-
-/** The repositories of a tenant, each made when it is first used. */
-abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
-  readonly #made: Map<string, unknown> = new Map()
-
-  get organizations(): OrganizationRepository {
-    return this.#make('organizations', (scope) => new OrganizationRepository(scope))
-  }
-
-  get users(): PlainRepository<'ibex_core.users'> {
-    return this.#plain(tables['ibex_core.users'])
-  }
-
-  get tokens(): PlainRepository<'ibex_core.tokens'> {
-    return this.#plain(tables['ibex_core.tokens'])
-  }
-
-  get agents(): PlainRepository<'ibex_core.agents'> {
-    return this.#plain(tables['ibex_core.agents'])
-  }
-
-  get directives(): PlainRepository<'ibex_core.directives'> {
-    return this.#plain(tables['ibex_core.directives'])
-  }
-
-  get directiveVersions(): PlainRepository<'ibex_core.directive_versions'> {
-    return this.#plain(tables['ibex_core.directive_versions'])
-  }
-
-  get sessions(): SessionRepository {
-    return this.#make('sessions', (scope) => new SessionRepository(scope))
-  }
-
-  get checkpoints(): CheckpointRepository {
-    return this.#make('checkpoints', (scope) => new CheckpointRepository(scope))
-  }
-
-  get memories(): MemoryRepository {
-    return this.#make('memories', (scope) => new MemoryRepository(scope))
-  }
-
-  get memoryVersions(): PlainRepository<'ibex_core.memory_versions'> {
-    return this.#plain(tables['ibex_core.memory_versions'])
-  }
-
-  get memoryRelationships(): PlainRepository<'ibex_core.memory_relationships'> {
-    return this.#plain(tables['ibex_core.memory_relationships'])
-  }
-
-  get memoryUsage(): PlainRepository<'ibex_core.memory_usage'> {
-    return this.#plain(tables['ibex_core.memory_usage'])
-  }
-
-  #plain<TB extends TableOf<IbexDB>>(table: DefinitionOf<TB>): BaseRepository<IbexDB, TB> {
-    return this.#make(table.name, (scope) => new BaseRepository<IbexDB, TB>(scope, table))
-  }
-
-  #make<R>(name: string, create: (scope: Scope<IbexDB>) => R): R {
-    // a user's DB extends ours, so our repositories find their tables in it; Kysely's type is invariant and cannot say so
-    if (!this.#made.has(name)) this.#made.set(name, create(this as unknown as Scope<IbexDB>))
-    // only `create` of the same name has put it there
-    return this.#made.get(name) as R
-  }
-}
+import { TenantRepositories } from './tenant-repositories.ts'
 
 /**
  * One tenant outside a transaction: every statement is a transaction of its own, in one round trip.

@@ -80,6 +80,49 @@ end
 $function$;
 comment on function ibex_core.write_memory_version() is 'Writes the new state of a memory to memory_versions, with actor and reason from the settings of the transaction.';
 
+create table ibex_core.agent_executions (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  execution_id text not null,
+  agent_id uuid,
+  agent_name text not null,
+  prompt text not null,
+  status text default 'running'::text not null,
+  result jsonb,
+  error_message text,
+  tokens_used integer,
+  duration_ms integer,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint agent_executions_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint agent_executions_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE SET NULL (agent_id),
+  constraint agent_executions_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint agent_executions_org_id_execution_id_key UNIQUE (org_id, execution_id),
+  constraint agent_executions_agent_name_check CHECK (((char_length(agent_name) >= 1) AND (char_length(agent_name) <= 100))),
+  constraint agent_executions_duration_ms_check CHECK ((duration_ms >= 0)),
+  constraint agent_executions_execution_id_check CHECK (((char_length(execution_id) >= 1) AND (char_length(execution_id) <= 100))),
+  constraint agent_executions_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint agent_executions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'failed'::text]))),
+  constraint agent_executions_tokens_used_check CHECK ((tokens_used >= 0))
+);
+CREATE INDEX agent_executions_org_id_agent_id_idx ON ibex_core.agent_executions USING btree (org_id, agent_id) WHERE (agent_id IS NOT NULL);
+alter table ibex_core.agent_executions enable row level security;
+alter table ibex_core.agent_executions force row level security;
+create policy agent_executions_system_access on ibex_core.agent_executions as permissive for all to ibex_system using (true) with check (true);
+create policy agent_executions_tenant_isolation on ibex_core.agent_executions as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.agent_executions to ibex_app;
+grant delete, insert, select on ibex_core.agent_executions to ibex_system;
+grant update (id, execution_id, agent_id, agent_name, prompt, status, result, error_message, tokens_used, duration_ms, metadata, created_at, updated_at) on ibex_core.agent_executions to ibex_app;
+grant update (id, execution_id, agent_id, agent_name, prompt, status, result, error_message, tokens_used, duration_ms, metadata, created_at, updated_at) on ibex_core.agent_executions to ibex_system;
+CREATE TRIGGER agent_executions_touch_updated_at BEFORE UPDATE ON ibex_core.agent_executions FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.agent_executions is 'One run of an agent.';
+comment on column ibex_core.agent_executions.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.agent_executions.execution_id is 'As the service calls it; unique in the organization.';
+comment on column ibex_core.agent_executions.agent_name is 'The name at that time: it outlives the agent.';
+comment on column ibex_core.agent_executions.duration_ms is 'Milliseconds, measured by the database; null while it runs.';
+comment on column ibex_core.agent_executions.updated_at is 'When the row last really changed; set by a trigger.';
+
 create table ibex_core.agents (
   org_id uuid default ibex_core.current_org_id() not null,
   id uuid default gen_random_uuid() not null,
@@ -106,9 +149,11 @@ create table ibex_core.agents (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
+  team_id uuid,
   constraint agents_org_id_id_pkey PRIMARY KEY (org_id, id),
   constraint agents_org_id_created_by_fkey FOREIGN KEY (org_id, created_by) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (created_by),
   constraint agents_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint agents_org_id_team_id_fkey FOREIGN KEY (org_id, team_id) REFERENCES ibex_core.teams(org_id, id) ON DELETE SET NULL (team_id),
   constraint agents_boundaries_check CHECK ((jsonb_typeof(boundaries) = 'object'::text)),
   constraint agents_config_check CHECK ((jsonb_typeof(config) = 'object'::text)),
   constraint agents_memory_config_check CHECK ((jsonb_typeof(memory_config) = 'object'::text)),
@@ -122,14 +167,15 @@ create table ibex_core.agents (
 );
 CREATE INDEX agents_org_id_created_by_idx ON ibex_core.agents USING btree (org_id, created_by) WHERE (created_by IS NOT NULL);
 CREATE UNIQUE INDEX agents_org_id_slug_key ON ibex_core.agents USING btree (org_id, slug) WHERE (deleted_at IS NULL);
+CREATE INDEX agents_org_id_team_id_idx ON ibex_core.agents USING btree (org_id, team_id) WHERE (team_id IS NOT NULL);
 alter table ibex_core.agents enable row level security;
 alter table ibex_core.agents force row level security;
 create policy agents_system_access on ibex_core.agents as permissive for all to ibex_system using (true) with check (true);
 create policy agents_tenant_isolation on ibex_core.agents as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant delete, insert, select on ibex_core.agents to ibex_app;
 grant delete, insert, select on ibex_core.agents to ibex_system;
-grant update (id, created_by, name, slug, tagline, avatar_emoji, status, config, metadata, personality, model_config, memory_config, boundaries, shared_skill_names, custom_skill_names, disabled_skill_names, tags, total_sessions, total_memories, total_tokens_used, last_active_at, created_at, updated_at, deleted_at) on ibex_core.agents to ibex_app;
-grant update (id, created_by, name, slug, tagline, avatar_emoji, status, config, metadata, personality, model_config, memory_config, boundaries, shared_skill_names, custom_skill_names, disabled_skill_names, tags, total_sessions, total_memories, total_tokens_used, last_active_at, created_at, updated_at, deleted_at) on ibex_core.agents to ibex_system;
+grant update (id, created_by, name, slug, tagline, avatar_emoji, status, config, metadata, personality, model_config, memory_config, boundaries, shared_skill_names, custom_skill_names, disabled_skill_names, tags, total_sessions, total_memories, total_tokens_used, last_active_at, created_at, updated_at, deleted_at, team_id) on ibex_core.agents to ibex_app;
+grant update (id, created_by, name, slug, tagline, avatar_emoji, status, config, metadata, personality, model_config, memory_config, boundaries, shared_skill_names, custom_skill_names, disabled_skill_names, tags, total_sessions, total_memories, total_tokens_used, last_active_at, created_at, updated_at, deleted_at, team_id) on ibex_core.agents to ibex_system;
 CREATE TRIGGER agents_touch_updated_at BEFORE UPDATE ON ibex_core.agents FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.agents is 'An AI agent of an organization. Its effective skills are (shared + custom) without disabled.';
 comment on column ibex_core.agents.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -140,6 +186,120 @@ comment on column ibex_core.agents.memory_config is 'How memories are extracted 
 comment on column ibex_core.agents.boundaries is 'What the agent may do without asking.';
 comment on column ibex_core.agents.updated_at is 'When the row last really changed; set by a trigger.';
 comment on column ibex_core.agents.deleted_at is 'When the row was soft-deleted; null while it lives.';
+comment on column ibex_core.agents.team_id is 'The team whose skills it shares and whose retention it keeps.';
+
+create table ibex_core.attachments (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  message_id uuid not null,
+  filename text not null,
+  original_filename text not null,
+  file_type text not null,
+  mime_type text not null,
+  file_size bigint not null,
+  file_path text not null,
+  uploaded_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint attachments_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint attachments_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint attachments_org_id_message_id_fkey FOREIGN KEY (org_id, message_id) REFERENCES ibex_core.messages(org_id, id) ON DELETE CASCADE,
+  constraint attachments_file_path_check CHECK (((char_length(file_path) >= 1) AND (char_length(file_path) <= 500))),
+  constraint attachments_file_size_check CHECK ((file_size >= 0)),
+  constraint attachments_file_type_check CHECK ((file_type = ANY (ARRAY['image'::text, 'document'::text, 'data'::text]))),
+  constraint attachments_filename_check CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
+  constraint attachments_mime_type_check CHECK (((char_length(mime_type) >= 1) AND (char_length(mime_type) <= 100))),
+  constraint attachments_original_filename_check CHECK (((char_length(original_filename) >= 1) AND (char_length(original_filename) <= 255)))
+);
+CREATE INDEX attachments_org_id_message_id_idx ON ibex_core.attachments USING btree (org_id, message_id);
+alter table ibex_core.attachments enable row level security;
+alter table ibex_core.attachments force row level security;
+create policy attachments_system_access on ibex_core.attachments as permissive for all to ibex_system using (true) with check (true);
+create policy attachments_tenant_isolation on ibex_core.attachments as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.attachments to ibex_app;
+grant delete, insert, select on ibex_core.attachments to ibex_system;
+grant update (id, message_id, filename, original_filename, file_type, mime_type, file_size, file_path, uploaded_at, created_at, updated_at) on ibex_core.attachments to ibex_app;
+grant update (id, message_id, filename, original_filename, file_type, mime_type, file_size, file_path, uploaded_at, created_at, updated_at) on ibex_core.attachments to ibex_system;
+CREATE TRIGGER attachments_touch_updated_at BEFORE UPDATE ON ibex_core.attachments FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.attachments is 'A file that came with a message; the file itself lies elsewhere.';
+comment on column ibex_core.attachments.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.attachments.filename is 'The name that it is stored under.';
+comment on column ibex_core.attachments.original_filename is 'The name that the user gave it.';
+comment on column ibex_core.attachments.file_size is 'Bytes.';
+comment on column ibex_core.attachments.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.audit_logs (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  project_id uuid,
+  role_id uuid,
+  session_id uuid,
+  actor text,
+  provider text,
+  action text not null,
+  query text,
+  model_version text,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  constraint audit_logs_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint audit_logs_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint audit_logs_action_check CHECK (((char_length(action) >= 1) AND (char_length(action) <= 50))),
+  constraint audit_logs_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint audit_logs_model_version_check CHECK (((char_length(model_version) >= 1) AND (char_length(model_version) <= 50))),
+  constraint audit_logs_provider_check CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50)))
+);
+CREATE INDEX audit_logs_org_id_created_at_idx ON ibex_core.audit_logs USING btree (org_id, created_at DESC);
+alter table ibex_core.audit_logs enable row level security;
+alter table ibex_core.audit_logs force row level security;
+create policy audit_logs_system_access on ibex_core.audit_logs as permissive for all to ibex_system using (true) with check (true);
+create policy audit_logs_tenant_isolation on ibex_core.audit_logs as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant insert, select on ibex_core.audit_logs to ibex_app;
+grant insert, select on ibex_core.audit_logs to ibex_system;
+CREATE TRIGGER audit_logs_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.audit_logs FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
+CREATE TRIGGER audit_logs_refuse_truncate BEFORE TRUNCATE ON ibex_core.audit_logs FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
+comment on table ibex_core.audit_logs is 'Who did what. Append-only, and without foreign keys: it outlives what it names.';
+comment on column ibex_core.audit_logs.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.audit_logs.actor is 'Who did it.';
+
+create table ibex_core.canon_items (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  project_id uuid not null,
+  role_id uuid,
+  type text not null,
+  title text not null,
+  body text not null,
+  tags text[] default '{}'::text[] not null,
+  terms text,
+  is_active boolean default true not null,
+  search_vector tsvector generated always as ((setweight(to_tsvector('english'::regconfig, ((title || ' '::text) || COALESCE(terms, ''::text))), 'A'::"char") || to_tsvector('english'::regconfig, body))) stored not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint canon_items_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint canon_items_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint canon_items_org_id_project_id_fkey FOREIGN KEY (org_id, project_id) REFERENCES ibex_core.projects(org_id, id) ON DELETE CASCADE,
+  constraint canon_items_org_id_role_id_fkey FOREIGN KEY (org_id, role_id) REFERENCES ibex_core.roles(org_id, id) ON DELETE SET NULL (role_id),
+  constraint canon_items_title_check CHECK (((char_length(title) >= 1) AND (char_length(title) <= 256))),
+  constraint canon_items_type_check CHECK ((type = ANY (ARRAY['ADR'::text, 'CHANGELOG'::text, 'BACKLOG'::text, 'GLOSSARY'::text, 'PMD'::text])))
+);
+CREATE INDEX canon_items_org_id_project_id_role_id_type_created_at_idx ON ibex_core.canon_items USING btree (org_id, project_id, role_id, type, created_at DESC);
+CREATE INDEX canon_items_org_id_role_id_idx ON ibex_core.canon_items USING btree (org_id, role_id) WHERE (role_id IS NOT NULL);
+CREATE INDEX canon_items_search_vector_idx ON ibex_core.canon_items USING gin (search_vector);
+alter table ibex_core.canon_items enable row level security;
+alter table ibex_core.canon_items force row level security;
+create policy canon_items_system_access on ibex_core.canon_items as permissive for all to ibex_system using (true) with check (true);
+create policy canon_items_tenant_isolation on ibex_core.canon_items as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.canon_items to ibex_app;
+grant delete, insert, select on ibex_core.canon_items to ibex_system;
+grant update (id, project_id, role_id, type, title, body, tags, terms, is_active, created_at, updated_at) on ibex_core.canon_items to ibex_app;
+grant update (id, project_id, role_id, type, title, body, tags, terms, is_active, created_at, updated_at) on ibex_core.canon_items to ibex_system;
+CREATE TRIGGER canon_items_touch_updated_at BEFORE UPDATE ON ibex_core.canon_items FOR EACH ROW WHEN (((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.project_id IS DISTINCT FROM new.project_id)) OR (old.role_id IS DISTINCT FROM new.role_id)) OR (old.type IS DISTINCT FROM new.type)) OR (old.title IS DISTINCT FROM new.title)) OR (old.body IS DISTINCT FROM new.body)) OR (old.tags IS DISTINCT FROM new.tags)) OR (old.terms IS DISTINCT FROM new.terms)) OR (old.is_active IS DISTINCT FROM new.is_active)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.canon_items is 'Something that is settled in a project: a decision, a change, a task, a term.';
+comment on column ibex_core.canon_items.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.canon_items.role_id is 'The persona that it is for; null for every one.';
+comment on column ibex_core.canon_items.terms is 'Further words to find it by.';
+comment on column ibex_core.canon_items.search_vector is 'The words of title, terms and body, for text search.';
+comment on column ibex_core.canon_items.updated_at is 'When the row last really changed; set by a trigger.';
 
 create table ibex_core.checkpoints (
   org_id uuid default ibex_core.current_org_id() not null,
@@ -254,6 +414,91 @@ comment on column ibex_core.directives.org_id is 'The organization that the row 
 comment on column ibex_core.directives.active_version_id is 'The version in use, one of this directive; null before the first.';
 comment on column ibex_core.directives.injection_mode is 'Where the text goes in the prompt.';
 comment on column ibex_core.directives.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.llm_models (
+  id uuid default gen_random_uuid() not null,
+  provider_id uuid not null,
+  model_code text not null,
+  request_url text not null,
+  context_window integer not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint llm_models_id_pkey PRIMARY KEY (id),
+  constraint llm_models_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES ibex_core.llm_providers(id),
+  constraint llm_models_model_code_key UNIQUE (model_code),
+  constraint llm_models_context_window_check CHECK ((context_window >= 1)),
+  constraint llm_models_model_code_check CHECK (((char_length(model_code) >= 1) AND (char_length(model_code) <= 100)))
+);
+CREATE INDEX llm_models_provider_id_idx ON ibex_core.llm_models USING btree (provider_id);
+alter table ibex_core.llm_models disable row level security;
+alter table ibex_core.llm_models no force row level security;
+grant select on ibex_core.llm_models to ibex_app;
+grant delete, insert, select, update on ibex_core.llm_models to ibex_system;
+CREATE TRIGGER llm_models_touch_updated_at BEFORE UPDATE ON ibex_core.llm_models FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.llm_models is 'A language model that can be used. Shared by all organizations.';
+comment on column ibex_core.llm_models.model_code is 'What the provider calls the model.';
+comment on column ibex_core.llm_models.request_url is 'Where requests go.';
+comment on column ibex_core.llm_models.context_window is 'Tokens of prompt and answer together, at most.';
+comment on column ibex_core.llm_models.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.llm_models.deleted_at is 'When the row was soft-deleted; null while it lives.';
+
+create table ibex_core.llm_providers (
+  id uuid default gen_random_uuid() not null,
+  name text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint llm_providers_id_pkey PRIMARY KEY (id),
+  constraint llm_providers_name_key UNIQUE (name),
+  constraint llm_providers_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 50)))
+);
+alter table ibex_core.llm_providers disable row level security;
+alter table ibex_core.llm_providers no force row level security;
+grant select on ibex_core.llm_providers to ibex_app;
+grant delete, insert, select, update on ibex_core.llm_providers to ibex_system;
+CREATE TRIGGER llm_providers_touch_updated_at BEFORE UPDATE ON ibex_core.llm_providers FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.llm_providers is 'A company whose language models can be used. Shared by all organizations.';
+comment on column ibex_core.llm_providers.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.llm_providers.deleted_at is 'When the row was soft-deleted; null while it lives.';
+
+create table ibex_core.llm_round_table_results (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  result_id text not null,
+  prompt text not null,
+  task_category text not null,
+  winner_provider text not null,
+  winner_response text not null,
+  participants jsonb default '[]'::jsonb not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint llm_round_table_results_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint llm_round_table_results_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint llm_round_table_results_org_id_result_id_key UNIQUE (org_id, result_id),
+  constraint llm_round_table_results_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint llm_round_table_results_participants_check CHECK ((jsonb_typeof(participants) = 'array'::text)),
+  constraint llm_round_table_results_result_id_check CHECK (((char_length(result_id) >= 1) AND (char_length(result_id) <= 100))),
+  constraint llm_round_table_results_task_category_check CHECK (((char_length(task_category) >= 1) AND (char_length(task_category) <= 50))),
+  constraint llm_round_table_results_winner_provider_check CHECK (((char_length(winner_provider) >= 1) AND (char_length(winner_provider) <= 50)))
+);
+CREATE INDEX llm_round_table_results_org_id_task_category_winner_idx ON ibex_core.llm_round_table_results USING btree (org_id, task_category, winner_provider, created_at DESC);
+alter table ibex_core.llm_round_table_results enable row level security;
+alter table ibex_core.llm_round_table_results force row level security;
+create policy llm_round_table_results_system_access on ibex_core.llm_round_table_results as permissive for all to ibex_system using (true) with check (true);
+create policy llm_round_table_results_tenant_isolation on ibex_core.llm_round_table_results as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.llm_round_table_results to ibex_app;
+grant delete, insert, select on ibex_core.llm_round_table_results to ibex_system;
+grant update (id, result_id, prompt, task_category, winner_provider, winner_response, participants, metadata, created_at, updated_at) on ibex_core.llm_round_table_results to ibex_app;
+grant update (id, result_id, prompt, task_category, winner_provider, winner_response, participants, metadata, created_at, updated_at) on ibex_core.llm_round_table_results to ibex_system;
+CREATE TRIGGER llm_round_table_results_touch_updated_at BEFORE UPDATE ON ibex_core.llm_round_table_results FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.llm_round_table_results is 'Which of several language models answered a prompt best.';
+comment on column ibex_core.llm_round_table_results.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.llm_round_table_results.result_id is 'As the service calls it; unique in the organization.';
+comment on column ibex_core.llm_round_table_results.task_category is 'Reasoning, creative, qa and the like.';
+comment on column ibex_core.llm_round_table_results.participants is 'Everybody who took part, with scores.';
+comment on column ibex_core.llm_round_table_results.updated_at is 'When the row last really changed; set by a trigger.';
 
 create table ibex_core.memories (
   org_id uuid default ibex_core.current_org_id() not null,
@@ -537,6 +782,140 @@ comment on column ibex_core.memory_versions.changed_by_type is 'The setting app.
 comment on column ibex_core.memory_versions.changed_by is 'The setting app.actor_id.';
 comment on column ibex_core.memory_versions.change_reason is 'The setting app.change_reason.';
 
+create table ibex_core.messages (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  session_id uuid not null,
+  seq integer not null,
+  agent_id uuid,
+  role_id uuid,
+  role text not null,
+  content text not null,
+  tool_calls jsonb,
+  tool_results jsonb,
+  token_count integer default 0 not null,
+  model text,
+  is_summary boolean default false not null,
+  is_ai_to_ai boolean default false not null,
+  feedback_rating text,
+  feedback_comment text,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint messages_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint messages_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE SET NULL (agent_id),
+  constraint messages_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint messages_org_id_role_id_fkey FOREIGN KEY (org_id, role_id) REFERENCES ibex_core.roles(org_id, id) ON DELETE SET NULL (role_id),
+  constraint messages_org_id_session_id_fkey FOREIGN KEY (org_id, session_id) REFERENCES ibex_core.sessions(org_id, id) ON DELETE CASCADE,
+  constraint messages_org_id_session_id_seq_key UNIQUE (org_id, session_id, seq),
+  constraint messages_feedback_rating_check CHECK ((feedback_rating = ANY (ARRAY['positive'::text, 'negative'::text]))),
+  constraint messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))),
+  constraint messages_seq_check CHECK ((seq >= 1)),
+  constraint messages_token_count_check CHECK ((token_count >= 0)),
+  constraint messages_tool_calls_check CHECK ((jsonb_typeof(tool_calls) = 'array'::text)),
+  constraint messages_tool_results_check CHECK ((jsonb_typeof(tool_results) = 'array'::text))
+);
+CREATE INDEX messages_org_id_agent_id_idx ON ibex_core.messages USING btree (org_id, agent_id) WHERE (agent_id IS NOT NULL);
+CREATE INDEX messages_org_id_role_id_idx ON ibex_core.messages USING btree (org_id, role_id) WHERE (role_id IS NOT NULL);
+alter table ibex_core.messages enable row level security;
+alter table ibex_core.messages force row level security;
+create policy messages_system_access on ibex_core.messages as permissive for all to ibex_system using (true) with check (true);
+create policy messages_tenant_isolation on ibex_core.messages as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.messages to ibex_app;
+grant delete, insert, select on ibex_core.messages to ibex_system;
+grant update (id, session_id, seq, agent_id, role_id, role, content, tool_calls, tool_results, token_count, model, is_summary, is_ai_to_ai, feedback_rating, feedback_comment, created_at, updated_at, deleted_at) on ibex_core.messages to ibex_app;
+grant update (id, session_id, seq, agent_id, role_id, role, content, tool_calls, tool_results, token_count, model, is_summary, is_ai_to_ai, feedback_rating, feedback_comment, created_at, updated_at, deleted_at) on ibex_core.messages to ibex_system;
+CREATE TRIGGER messages_touch_updated_at BEFORE UPDATE ON ibex_core.messages FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.messages is 'What was said in a session, or a summary of it.';
+comment on column ibex_core.messages.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.messages.seq is 'Counts from 1 per session, without gaps.';
+comment on column ibex_core.messages.agent_id is 'The agent that said it.';
+comment on column ibex_core.messages.role_id is 'The persona that the agent had taken on.';
+comment on column ibex_core.messages.tool_calls is 'The tools that the assistant asked for.';
+comment on column ibex_core.messages.tool_results is 'What the tools answered.';
+comment on column ibex_core.messages.token_count is 'The tokens of the content, as the model counts them.';
+comment on column ibex_core.messages.is_summary is 'It stands for the messages before it.';
+comment on column ibex_core.messages.is_ai_to_ai is 'One agent said it to another.';
+comment on column ibex_core.messages.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.messages.deleted_at is 'When the row was soft-deleted; null while it lives.';
+
+create table ibex_core.order_items (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  order_id uuid not null,
+  product_id uuid,
+  sku text not null,
+  name text not null,
+  quantity integer not null,
+  unit_price numeric(10,2) not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint order_items_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint order_items_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint order_items_org_id_order_id_fkey FOREIGN KEY (org_id, order_id) REFERENCES ibex_core.orders(org_id, id) ON DELETE CASCADE,
+  constraint order_items_org_id_product_id_fkey FOREIGN KEY (org_id, product_id) REFERENCES ibex_core.products(org_id, id) ON DELETE SET NULL (product_id),
+  constraint order_items_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 500))),
+  constraint order_items_quantity_check CHECK ((quantity >= 1)),
+  constraint order_items_sku_check CHECK (((char_length(sku) >= 1) AND (char_length(sku) <= 100))),
+  constraint order_items_unit_price_check CHECK ((unit_price >= (0)::numeric))
+);
+CREATE INDEX order_items_org_id_order_id_idx ON ibex_core.order_items USING btree (org_id, order_id);
+CREATE INDEX order_items_org_id_product_id_idx ON ibex_core.order_items USING btree (org_id, product_id) WHERE (product_id IS NOT NULL);
+alter table ibex_core.order_items enable row level security;
+alter table ibex_core.order_items force row level security;
+create policy order_items_system_access on ibex_core.order_items as permissive for all to ibex_system using (true) with check (true);
+create policy order_items_tenant_isolation on ibex_core.order_items as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.order_items to ibex_app;
+grant delete, insert, select on ibex_core.order_items to ibex_system;
+grant update (id, order_id, product_id, sku, name, quantity, unit_price, created_at, updated_at) on ibex_core.order_items to ibex_app;
+grant update (id, order_id, product_id, sku, name, quantity, unit_price, created_at, updated_at) on ibex_core.order_items to ibex_system;
+CREATE TRIGGER order_items_touch_updated_at BEFORE UPDATE ON ibex_core.order_items FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.order_items is 'One line of an order, as it was when the order was placed.';
+comment on column ibex_core.order_items.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.order_items.product_id is 'Null when the product was deleted since.';
+comment on column ibex_core.order_items.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.orders (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  order_number text not null,
+  user_id uuid,
+  status text default 'pending'::text not null,
+  subtotal numeric(10,2) not null,
+  total_price numeric(10,2) not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint orders_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint orders_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint orders_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (user_id),
+  constraint orders_org_id_order_number_key UNIQUE (org_id, order_number),
+  constraint orders_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint orders_order_number_check CHECK (((char_length(order_number) >= 1) AND (char_length(order_number) <= 100))),
+  constraint orders_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'cancelled'::text]))),
+  constraint orders_subtotal_check CHECK ((subtotal >= (0)::numeric)),
+  constraint orders_total_price_check CHECK ((total_price >= (0)::numeric))
+);
+CREATE INDEX orders_org_id_created_at_idx ON ibex_core.orders USING btree (org_id, created_at DESC);
+CREATE INDEX orders_org_id_user_id_idx ON ibex_core.orders USING btree (org_id, user_id) WHERE (user_id IS NOT NULL);
+alter table ibex_core.orders enable row level security;
+alter table ibex_core.orders force row level security;
+create policy orders_system_access on ibex_core.orders as permissive for all to ibex_system using (true) with check (true);
+create policy orders_tenant_isolation on ibex_core.orders as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.orders to ibex_app;
+grant delete, insert, select on ibex_core.orders to ibex_system;
+grant update (id, order_number, user_id, status, subtotal, total_price, metadata, created_at, updated_at) on ibex_core.orders to ibex_app;
+grant update (id, order_number, user_id, status, subtotal, total_price, metadata, created_at, updated_at) on ibex_core.orders to ibex_system;
+CREATE TRIGGER orders_touch_updated_at BEFORE UPDATE ON ibex_core.orders FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.orders is 'An order of a user, or of a guest.';
+comment on column ibex_core.orders.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.orders.order_number is 'Unique in the organization.';
+comment on column ibex_core.orders.user_id is 'Null for a guest.';
+comment on column ibex_core.orders.subtotal is 'The sum of the items.';
+comment on column ibex_core.orders.total_price is 'What is to be paid: subtotal, shipping, taxes, discounts.';
+comment on column ibex_core.orders.metadata is 'Shipping, payment and the like.';
+comment on column ibex_core.orders.updated_at is 'When the row last really changed; set by a trigger.';
+
 create table ibex_core.organizations (
   id uuid default gen_random_uuid() not null,
   name text not null,
@@ -585,6 +964,351 @@ comment on column ibex_core.organizations.embedding_dim is 'The dimension of tha
 comment on column ibex_core.organizations.updated_at is 'When the row last really changed; set by a trigger.';
 comment on column ibex_core.organizations.deleted_at is 'When the row was soft-deleted; null while it lives.';
 
+create table ibex_core.point_accounts (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  balance bigint default 0 not null,
+  frozen_balance bigint default 0 not null,
+  lifetime_earned bigint default 0 not null,
+  lifetime_spent bigint default 0 not null,
+  version bigint default 0 not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint point_accounts_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint point_accounts_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint point_accounts_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE CASCADE,
+  constraint point_accounts_org_id_user_id_key UNIQUE (org_id, user_id),
+  constraint point_accounts_balance_check CHECK ((balance >= 0)),
+  constraint point_accounts_frozen_balance_balance_check CHECK ((frozen_balance <= balance)),
+  constraint point_accounts_frozen_balance_check CHECK ((frozen_balance >= 0)),
+  constraint point_accounts_lifetime_earned_check CHECK ((lifetime_earned >= 0)),
+  constraint point_accounts_lifetime_spent_check CHECK ((lifetime_spent >= 0)),
+  constraint point_accounts_version_check CHECK ((version >= 0))
+);
+alter table ibex_core.point_accounts enable row level security;
+alter table ibex_core.point_accounts force row level security;
+create policy point_accounts_system_access on ibex_core.point_accounts as permissive for all to ibex_system using (true) with check (true);
+create policy point_accounts_tenant_isolation on ibex_core.point_accounts as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.point_accounts to ibex_app;
+grant delete, insert, select on ibex_core.point_accounts to ibex_system;
+grant update (id, user_id, balance, frozen_balance, lifetime_earned, lifetime_spent, version, created_at, updated_at) on ibex_core.point_accounts to ibex_app;
+grant update (id, user_id, balance, frozen_balance, lifetime_earned, lifetime_spent, version, created_at, updated_at) on ibex_core.point_accounts to ibex_system;
+CREATE TRIGGER point_accounts_touch_updated_at BEFORE UPDATE ON ibex_core.point_accounts FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.point_accounts is 'The points of a user: what the ledger adds up to.';
+comment on column ibex_core.point_accounts.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.point_accounts.frozen_balance is 'The part of the balance that cannot be spent now.';
+comment on column ibex_core.point_accounts.version is 'Counts the movements: the optimistic lock.';
+comment on column ibex_core.point_accounts.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.points_ledger (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  change_type text not null,
+  amount bigint not null,
+  direction text not null,
+  balance_after bigint default 0 not null,
+  biz_type text not null,
+  event_id text not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  constraint points_ledger_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint points_ledger_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint points_ledger_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE CASCADE,
+  constraint points_ledger_org_id_event_id_key UNIQUE (org_id, event_id),
+  constraint points_ledger_amount_check CHECK ((amount > 0)),
+  constraint points_ledger_balance_after_check CHECK ((balance_after >= 0)),
+  constraint points_ledger_biz_type_check CHECK (((char_length(biz_type) >= 1) AND (char_length(biz_type) <= 50))),
+  constraint points_ledger_change_type_check CHECK ((change_type = ANY (ARRAY['earn'::text, 'spend'::text, 'refund'::text, 'adjust'::text, 'expire'::text, 'freeze'::text, 'release'::text]))),
+  constraint points_ledger_direction_check CHECK ((direction = ANY (ARRAY['credit'::text, 'debit'::text]))),
+  constraint points_ledger_event_id_check CHECK (((char_length(event_id) >= 1) AND (char_length(event_id) <= 100))),
+  constraint points_ledger_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text))
+);
+CREATE INDEX points_ledger_org_id_user_id_created_at_idx ON ibex_core.points_ledger USING btree (org_id, user_id, created_at DESC);
+alter table ibex_core.points_ledger enable row level security;
+alter table ibex_core.points_ledger force row level security;
+create policy points_ledger_system_access on ibex_core.points_ledger as permissive for all to ibex_system using (true) with check (true);
+create policy points_ledger_tenant_isolation on ibex_core.points_ledger as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant insert, select on ibex_core.points_ledger to ibex_app;
+grant insert, select on ibex_core.points_ledger to ibex_system;
+CREATE TRIGGER points_ledger_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.points_ledger FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
+CREATE TRIGGER points_ledger_refuse_truncate BEFORE TRUNCATE ON ibex_core.points_ledger FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
+comment on table ibex_core.points_ledger is 'A movement of points. Append-only.';
+comment on column ibex_core.points_ledger.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.points_ledger.biz_type is 'What the points were given or taken for.';
+comment on column ibex_core.points_ledger.event_id is 'What happened; moves points once in the organization.';
+
+create table ibex_core.products (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  sku text not null,
+  name text not null,
+  description text,
+  category text,
+  price numeric(10,2) not null,
+  inventory_quantity integer default 0 not null,
+  status text default 'draft'::text not null,
+  tags text[] default '{}'::text[] not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint products_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint products_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint products_org_id_sku_key UNIQUE (org_id, sku),
+  constraint products_category_check CHECK (((char_length(category) >= 1) AND (char_length(category) <= 100))),
+  constraint products_inventory_quantity_check CHECK ((inventory_quantity >= 0)),
+  constraint products_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint products_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 500))),
+  constraint products_price_check CHECK ((price >= (0)::numeric)),
+  constraint products_sku_check CHECK (((char_length(sku) >= 1) AND (char_length(sku) <= 100))),
+  constraint products_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'published'::text, 'archived'::text])))
+);
+CREATE INDEX products_org_id_category_created_at_idx ON ibex_core.products USING btree (org_id, category, created_at DESC);
+alter table ibex_core.products enable row level security;
+alter table ibex_core.products force row level security;
+create policy products_system_access on ibex_core.products as permissive for all to ibex_system using (true) with check (true);
+create policy products_tenant_isolation on ibex_core.products as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.products to ibex_app;
+grant delete, insert, select on ibex_core.products to ibex_system;
+grant update (id, sku, name, description, category, price, inventory_quantity, status, tags, metadata, created_at, updated_at, deleted_at) on ibex_core.products to ibex_app;
+grant update (id, sku, name, description, category, price, inventory_quantity, status, tags, metadata, created_at, updated_at, deleted_at) on ibex_core.products to ibex_system;
+CREATE TRIGGER products_touch_updated_at BEFORE UPDATE ON ibex_core.products FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.products is 'Something that an organization sells.';
+comment on column ibex_core.products.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.products.sku is 'The stock-keeping unit; unique in the organization.';
+comment on column ibex_core.products.inventory_quantity is 'How many are there to sell.';
+comment on column ibex_core.products.metadata is 'Variants, specifications and the like.';
+comment on column ibex_core.products.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.products.deleted_at is 'When the row was soft-deleted; null while it lives.';
+
+create table ibex_core.project_roles (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  project_id uuid not null,
+  role_id uuid not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint project_roles_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint project_roles_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint project_roles_org_id_project_id_fkey FOREIGN KEY (org_id, project_id) REFERENCES ibex_core.projects(org_id, id) ON DELETE CASCADE,
+  constraint project_roles_org_id_role_id_fkey FOREIGN KEY (org_id, role_id) REFERENCES ibex_core.roles(org_id, id) ON DELETE CASCADE,
+  constraint project_roles_org_id_project_id_role_id_key UNIQUE (org_id, project_id, role_id)
+);
+CREATE INDEX project_roles_org_id_role_id_idx ON ibex_core.project_roles USING btree (org_id, role_id);
+alter table ibex_core.project_roles enable row level security;
+alter table ibex_core.project_roles force row level security;
+create policy project_roles_system_access on ibex_core.project_roles as permissive for all to ibex_system using (true) with check (true);
+create policy project_roles_tenant_isolation on ibex_core.project_roles as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.project_roles to ibex_app;
+grant delete, insert, select on ibex_core.project_roles to ibex_system;
+grant update (id, project_id, role_id, created_at, updated_at) on ibex_core.project_roles to ibex_app;
+grant update (id, project_id, role_id, created_at, updated_at) on ibex_core.project_roles to ibex_system;
+CREATE TRIGGER project_roles_touch_updated_at BEFORE UPDATE ON ibex_core.project_roles FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.project_roles is 'A persona that works in a project.';
+comment on column ibex_core.project_roles.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.project_roles.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.projects (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  name text not null,
+  slug text not null,
+  description text,
+  project_structure text,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint projects_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint projects_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint projects_org_id_name_key UNIQUE (org_id, name),
+  constraint projects_org_id_slug_key UNIQUE (org_id, slug),
+  constraint projects_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100))),
+  constraint projects_slug_check CHECK (((char_length(slug) >= 1) AND (char_length(slug) <= 255)))
+);
+alter table ibex_core.projects enable row level security;
+alter table ibex_core.projects force row level security;
+create policy projects_system_access on ibex_core.projects as permissive for all to ibex_system using (true) with check (true);
+create policy projects_tenant_isolation on ibex_core.projects as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.projects to ibex_app;
+grant delete, insert, select on ibex_core.projects to ibex_system;
+grant update (id, name, slug, description, project_structure, created_at, updated_at, deleted_at) on ibex_core.projects to ibex_app;
+grant update (id, name, slug, description, project_structure, created_at, updated_at, deleted_at) on ibex_core.projects to ibex_system;
+CREATE TRIGGER projects_touch_updated_at BEFORE UPDATE ON ibex_core.projects FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.projects is 'Something that an organization works on with its agents.';
+comment on column ibex_core.projects.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.projects.slug is 'The key that APIs filter by; unique in the organization.';
+comment on column ibex_core.projects.project_structure is 'How the project is laid out, for prompts.';
+comment on column ibex_core.projects.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.projects.deleted_at is 'When the row was soft-deleted; null while it lives.';
+
+create table ibex_core.prompt_templates (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  role_id uuid not null,
+  name text not null,
+  content text not null,
+  is_default boolean default false not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint prompt_templates_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint prompt_templates_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint prompt_templates_org_id_role_id_fkey FOREIGN KEY (org_id, role_id) REFERENCES ibex_core.roles(org_id, id) ON DELETE CASCADE,
+  constraint prompt_templates_org_id_role_id_name_key UNIQUE (org_id, role_id, name),
+  constraint prompt_templates_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
+);
+alter table ibex_core.prompt_templates enable row level security;
+alter table ibex_core.prompt_templates force row level security;
+create policy prompt_templates_system_access on ibex_core.prompt_templates as permissive for all to ibex_system using (true) with check (true);
+create policy prompt_templates_tenant_isolation on ibex_core.prompt_templates as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.prompt_templates to ibex_app;
+grant delete, insert, select on ibex_core.prompt_templates to ibex_system;
+grant update (id, role_id, name, content, is_default, created_at, updated_at) on ibex_core.prompt_templates to ibex_app;
+grant update (id, role_id, name, content, is_default, created_at, updated_at) on ibex_core.prompt_templates to ibex_system;
+CREATE TRIGGER prompt_templates_touch_updated_at BEFORE UPDATE ON ibex_core.prompt_templates FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.prompt_templates is 'A prompt of a persona.';
+comment on column ibex_core.prompt_templates.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.prompt_templates.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.rag_documents (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  document_id text not null,
+  chunk_index integer default 0 not null,
+  total_chunks integer default 1 not null,
+  source_path text,
+  content text not null,
+  content_hash character(64) not null,
+  embedding public.vector(1536),
+  embedding_model text,
+  search_vector tsvector generated always as (to_tsvector('english'::regconfig, content)) stored not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint rag_documents_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint rag_documents_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint rag_documents_org_id_document_id_chunk_index_key UNIQUE (org_id, document_id, chunk_index),
+  constraint rag_documents_chunk_index_total_chunks_check CHECK (((chunk_index >= 0) AND (chunk_index < total_chunks))),
+  constraint rag_documents_content_check CHECK ((content <> ''::text)),
+  constraint rag_documents_content_hash_check CHECK ((content_hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint rag_documents_document_id_check CHECK (((char_length(document_id) >= 1) AND (char_length(document_id) <= 100))),
+  constraint rag_documents_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint rag_documents_source_path_check CHECK (((char_length(source_path) >= 1) AND (char_length(source_path) <= 500)))
+) partition by HASH (org_id);
+CREATE INDEX rag_documents_embedding_idx ON ONLY ibex_core.rag_documents USING hnsw (embedding public.vector_cosine_ops);
+CREATE INDEX rag_documents_search_vector_idx ON ONLY ibex_core.rag_documents USING gin (search_vector);
+alter table ibex_core.rag_documents enable row level security;
+alter table ibex_core.rag_documents force row level security;
+create policy rag_documents_system_access on ibex_core.rag_documents as permissive for all to ibex_system using (true) with check (true);
+create policy rag_documents_tenant_isolation on ibex_core.rag_documents as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.rag_documents to ibex_app;
+grant delete, insert, select on ibex_core.rag_documents to ibex_system;
+grant update (id, document_id, chunk_index, total_chunks, source_path, content, content_hash, embedding, embedding_model, metadata, created_at, updated_at) on ibex_core.rag_documents to ibex_app;
+grant update (id, document_id, chunk_index, total_chunks, source_path, content, content_hash, embedding, embedding_model, metadata, created_at, updated_at) on ibex_core.rag_documents to ibex_system;
+CREATE TRIGGER rag_documents_touch_updated_at BEFORE UPDATE ON ibex_core.rag_documents FOR EACH ROW WHEN ((((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.document_id IS DISTINCT FROM new.document_id)) OR (old.chunk_index IS DISTINCT FROM new.chunk_index)) OR (old.total_chunks IS DISTINCT FROM new.total_chunks)) OR (old.source_path IS DISTINCT FROM new.source_path)) OR (old.content IS DISTINCT FROM new.content)) OR (old.content_hash IS DISTINCT FROM new.content_hash)) OR (old.embedding IS DISTINCT FROM new.embedding)) OR (old.embedding_model IS DISTINCT FROM new.embedding_model)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.rag_documents is 'A chunk of a document that agents look things up in.';
+comment on column ibex_core.rag_documents.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.rag_documents.document_id is 'The document that the chunk is of, as the service calls it.';
+comment on column ibex_core.rag_documents.chunk_index is 'Counts from 0 per document.';
+comment on column ibex_core.rag_documents.total_chunks is 'How many chunks the document has.';
+comment on column ibex_core.rag_documents.source_path is 'Where the document comes from.';
+comment on column ibex_core.rag_documents.content_hash is 'SHA-256 of the content in 64 hexadecimal digits.';
+comment on column ibex_core.rag_documents.embedding is 'Null until the chunk is embedded.';
+comment on column ibex_core.rag_documents.embedding_model is 'The model that made the embedding.';
+comment on column ibex_core.rag_documents.search_vector is 'The words of the content, for text search.';
+comment on column ibex_core.rag_documents.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.rag_documents_p00 partition of ibex_core.rag_documents for values with (modulus 16, remainder 0);
+alter table ibex_core.rag_documents_p00 enable row level security;
+alter table ibex_core.rag_documents_p00 force row level security;
+
+create table ibex_core.rag_documents_p01 partition of ibex_core.rag_documents for values with (modulus 16, remainder 1);
+alter table ibex_core.rag_documents_p01 enable row level security;
+alter table ibex_core.rag_documents_p01 force row level security;
+
+create table ibex_core.rag_documents_p02 partition of ibex_core.rag_documents for values with (modulus 16, remainder 2);
+alter table ibex_core.rag_documents_p02 enable row level security;
+alter table ibex_core.rag_documents_p02 force row level security;
+
+create table ibex_core.rag_documents_p03 partition of ibex_core.rag_documents for values with (modulus 16, remainder 3);
+alter table ibex_core.rag_documents_p03 enable row level security;
+alter table ibex_core.rag_documents_p03 force row level security;
+
+create table ibex_core.rag_documents_p04 partition of ibex_core.rag_documents for values with (modulus 16, remainder 4);
+alter table ibex_core.rag_documents_p04 enable row level security;
+alter table ibex_core.rag_documents_p04 force row level security;
+
+create table ibex_core.rag_documents_p05 partition of ibex_core.rag_documents for values with (modulus 16, remainder 5);
+alter table ibex_core.rag_documents_p05 enable row level security;
+alter table ibex_core.rag_documents_p05 force row level security;
+
+create table ibex_core.rag_documents_p06 partition of ibex_core.rag_documents for values with (modulus 16, remainder 6);
+alter table ibex_core.rag_documents_p06 enable row level security;
+alter table ibex_core.rag_documents_p06 force row level security;
+
+create table ibex_core.rag_documents_p07 partition of ibex_core.rag_documents for values with (modulus 16, remainder 7);
+alter table ibex_core.rag_documents_p07 enable row level security;
+alter table ibex_core.rag_documents_p07 force row level security;
+
+create table ibex_core.rag_documents_p08 partition of ibex_core.rag_documents for values with (modulus 16, remainder 8);
+alter table ibex_core.rag_documents_p08 enable row level security;
+alter table ibex_core.rag_documents_p08 force row level security;
+
+create table ibex_core.rag_documents_p09 partition of ibex_core.rag_documents for values with (modulus 16, remainder 9);
+alter table ibex_core.rag_documents_p09 enable row level security;
+alter table ibex_core.rag_documents_p09 force row level security;
+
+create table ibex_core.rag_documents_p10 partition of ibex_core.rag_documents for values with (modulus 16, remainder 10);
+alter table ibex_core.rag_documents_p10 enable row level security;
+alter table ibex_core.rag_documents_p10 force row level security;
+
+create table ibex_core.rag_documents_p11 partition of ibex_core.rag_documents for values with (modulus 16, remainder 11);
+alter table ibex_core.rag_documents_p11 enable row level security;
+alter table ibex_core.rag_documents_p11 force row level security;
+
+create table ibex_core.rag_documents_p12 partition of ibex_core.rag_documents for values with (modulus 16, remainder 12);
+alter table ibex_core.rag_documents_p12 enable row level security;
+alter table ibex_core.rag_documents_p12 force row level security;
+
+create table ibex_core.rag_documents_p13 partition of ibex_core.rag_documents for values with (modulus 16, remainder 13);
+alter table ibex_core.rag_documents_p13 enable row level security;
+alter table ibex_core.rag_documents_p13 force row level security;
+
+create table ibex_core.rag_documents_p14 partition of ibex_core.rag_documents for values with (modulus 16, remainder 14);
+alter table ibex_core.rag_documents_p14 enable row level security;
+alter table ibex_core.rag_documents_p14 force row level security;
+
+create table ibex_core.rag_documents_p15 partition of ibex_core.rag_documents for values with (modulus 16, remainder 15);
+alter table ibex_core.rag_documents_p15 enable row level security;
+alter table ibex_core.rag_documents_p15 force row level security;
+
+create table ibex_core.roles (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  name text not null,
+  description text,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint roles_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint roles_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint roles_org_id_name_key UNIQUE (org_id, name),
+  constraint roles_description_check CHECK (((char_length(description) >= 0) AND (char_length(description) <= 255))),
+  constraint roles_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 50)))
+);
+alter table ibex_core.roles enable row level security;
+alter table ibex_core.roles force row level security;
+create policy roles_system_access on ibex_core.roles as permissive for all to ibex_system using (true) with check (true);
+create policy roles_tenant_isolation on ibex_core.roles as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.roles to ibex_app;
+grant delete, insert, select on ibex_core.roles to ibex_system;
+grant update (id, name, description, created_at, updated_at) on ibex_core.roles to ibex_app;
+grant update (id, name, description, created_at, updated_at) on ibex_core.roles to ibex_system;
+CREATE TRIGGER roles_touch_updated_at BEFORE UPDATE ON ibex_core.roles FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.roles is 'A persona that an agent can take on.';
+comment on column ibex_core.roles.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.roles.updated_at is 'When the row last really changed; set by a trigger.';
+
 create table ibex_core.sessions (
   org_id uuid default ibex_core.current_org_id() not null,
   id uuid default gen_random_uuid() not null,
@@ -609,10 +1333,12 @@ create table ibex_core.sessions (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
+  project_id uuid,
   constraint sessions_org_id_id_pkey PRIMARY KEY (org_id, id),
   constraint sessions_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE CASCADE,
   constraint sessions_org_id_directive_version_id_fkey FOREIGN KEY (org_id, directive_version_id) REFERENCES ibex_core.directive_versions(org_id, id) ON DELETE SET NULL (directive_version_id),
   constraint sessions_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint sessions_org_id_project_id_fkey FOREIGN KEY (org_id, project_id) REFERENCES ibex_core.projects(org_id, id) ON DELETE SET NULL (project_id),
   constraint sessions_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (user_id),
   constraint sessions_org_id_agent_id_external_id_key UNIQUE (org_id, agent_id, external_id),
   constraint sessions_last_extracted_turn_check CHECK ((last_extracted_turn >= 0)),
@@ -627,6 +1353,7 @@ create table ibex_core.sessions (
 CREATE INDEX sessions_org_id_agent_id_created_at_idx ON ibex_core.sessions USING btree (org_id, agent_id, created_at DESC);
 CREATE INDEX sessions_org_id_completed_at_idx ON ibex_core.sessions USING btree (org_id, completed_at) WHERE ((status = 'completed'::text) AND (last_extracted_turn < turn_count) AND (deleted_at IS NULL));
 CREATE INDEX sessions_org_id_directive_version_id_idx ON ibex_core.sessions USING btree (org_id, directive_version_id) WHERE (directive_version_id IS NOT NULL);
+CREATE INDEX sessions_org_id_project_id_idx ON ibex_core.sessions USING btree (org_id, project_id) WHERE (project_id IS NOT NULL);
 CREATE INDEX sessions_org_id_status_last_message_at_idx ON ibex_core.sessions USING btree (org_id, status, last_message_at) WHERE (deleted_at IS NULL);
 CREATE INDEX sessions_org_id_user_id_idx ON ibex_core.sessions USING btree (org_id, user_id) WHERE (user_id IS NOT NULL);
 alter table ibex_core.sessions enable row level security;
@@ -635,8 +1362,8 @@ create policy sessions_system_access on ibex_core.sessions as permissive for all
 create policy sessions_tenant_isolation on ibex_core.sessions as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant delete, insert, select on ibex_core.sessions to ibex_app;
 grant delete, insert, select on ibex_core.sessions to ibex_system;
-grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at) on ibex_core.sessions to ibex_app;
-grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at) on ibex_core.sessions to ibex_system;
+grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at, project_id) on ibex_core.sessions to ibex_app;
+grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at, project_id) on ibex_core.sessions to ibex_system;
 CREATE TRIGGER sessions_touch_updated_at BEFORE UPDATE ON ibex_core.sessions FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.sessions is 'A conversation with an agent.';
 comment on column ibex_core.sessions.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -646,6 +1373,78 @@ comment on column ibex_core.sessions.external_id is 'The id that the caller know
 comment on column ibex_core.sessions.last_extracted_turn is 'Memories were extracted from the turns up to this one.';
 comment on column ibex_core.sessions.updated_at is 'When the row last really changed; set by a trigger.';
 comment on column ibex_core.sessions.deleted_at is 'When the row was soft-deleted; null while it lives.';
+comment on column ibex_core.sessions.project_id is 'The project that it is about.';
+
+create table ibex_core.team_memberships (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  team_id uuid not null,
+  user_id uuid not null,
+  role text default 'member'::text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint team_memberships_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint team_memberships_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint team_memberships_org_id_team_id_fkey FOREIGN KEY (org_id, team_id) REFERENCES ibex_core.teams(org_id, id) ON DELETE CASCADE,
+  constraint team_memberships_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE CASCADE,
+  constraint team_memberships_org_id_team_id_user_id_key UNIQUE (org_id, team_id, user_id),
+  constraint team_memberships_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'member'::text, 'viewer'::text])))
+);
+CREATE INDEX team_memberships_org_id_user_id_idx ON ibex_core.team_memberships USING btree (org_id, user_id);
+alter table ibex_core.team_memberships enable row level security;
+alter table ibex_core.team_memberships force row level security;
+create policy team_memberships_system_access on ibex_core.team_memberships as permissive for all to ibex_system using (true) with check (true);
+create policy team_memberships_tenant_isolation on ibex_core.team_memberships as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.team_memberships to ibex_app;
+grant delete, insert, select on ibex_core.team_memberships to ibex_system;
+grant update (id, team_id, user_id, role, created_at, updated_at) on ibex_core.team_memberships to ibex_app;
+grant update (id, team_id, user_id, role, created_at, updated_at) on ibex_core.team_memberships to ibex_system;
+CREATE TRIGGER team_memberships_touch_updated_at BEFORE UPDATE ON ibex_core.team_memberships FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.team_memberships is 'A member of a team.';
+comment on column ibex_core.team_memberships.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.team_memberships.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.teams (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  name text not null,
+  slug text not null,
+  owner_id uuid not null,
+  settings jsonb default '{}'::jsonb not null,
+  shared_skill_names text[] default '{}'::text[] not null,
+  webhook_url text,
+  webhook_secret text,
+  conversation_retention_days integer default 90 not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  deleted_at timestamp with time zone,
+  constraint teams_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint teams_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint teams_org_id_owner_id_fkey FOREIGN KEY (org_id, owner_id) REFERENCES ibex_core.users(org_id, id),
+  constraint teams_org_id_slug_key UNIQUE (org_id, slug),
+  constraint teams_conversation_retention_days_check CHECK ((conversation_retention_days >= 1)),
+  constraint teams_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text)),
+  constraint teams_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]*[a-z0-9]$'::text))
+);
+CREATE INDEX teams_org_id_owner_id_idx ON ibex_core.teams USING btree (org_id, owner_id);
+alter table ibex_core.teams enable row level security;
+alter table ibex_core.teams force row level security;
+create policy teams_system_access on ibex_core.teams as permissive for all to ibex_system using (true) with check (true);
+create policy teams_tenant_isolation on ibex_core.teams as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.teams to ibex_app;
+grant delete, insert, select on ibex_core.teams to ibex_system;
+grant update (id, name, slug, owner_id, settings, shared_skill_names, webhook_url, webhook_secret, conversation_retention_days, created_at, updated_at, deleted_at) on ibex_core.teams to ibex_app;
+grant update (id, name, slug, owner_id, settings, shared_skill_names, webhook_url, webhook_secret, conversation_retention_days, created_at, updated_at, deleted_at) on ibex_core.teams to ibex_system;
+CREATE TRIGGER teams_touch_updated_at BEFORE UPDATE ON ibex_core.teams FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.teams is 'People of an organization who share agents.';
+comment on column ibex_core.teams.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.teams.slug is 'The name in URLs; unique in the organization.';
+comment on column ibex_core.teams.owner_id is 'The user who answers for the team; always an owner among its members.';
+comment on column ibex_core.teams.shared_skill_names is 'Skills that every agent of the team has.';
+comment on column ibex_core.teams.webhook_secret is 'What calls of webhook_url are signed with.';
+comment on column ibex_core.teams.conversation_retention_days is 'Sessions of the team''s agents are swept when they were silent for so many days.';
+comment on column ibex_core.teams.updated_at is 'When the row last really changed; set by a trigger.';
+comment on column ibex_core.teams.deleted_at is 'When the row was soft-deleted; null while it lives.';
 
 create table ibex_core.tokens (
   org_id uuid default ibex_core.current_org_id() not null,
@@ -704,6 +1503,51 @@ comment on column ibex_core.tokens.revoked_by is 'The user who revoked it.';
 comment on column ibex_core.tokens.allowed_ips is 'Empty allows every address.';
 comment on column ibex_core.tokens.updated_at is 'When the row last really changed; set by a trigger.';
 
+create table ibex_core.tool_executions (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  correlation_id text not null,
+  tool_name text not null,
+  agent_id uuid,
+  user_id uuid,
+  inputs jsonb default '{}'::jsonb not null,
+  output jsonb,
+  status text default 'running'::text not null,
+  duration_ms integer,
+  error_message text,
+  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint tool_executions_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint tool_executions_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE SET NULL (agent_id),
+  constraint tool_executions_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint tool_executions_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (user_id),
+  constraint tool_executions_correlation_id_check CHECK (((char_length(correlation_id) >= 1) AND (char_length(correlation_id) <= 100))),
+  constraint tool_executions_duration_ms_check CHECK ((duration_ms >= 0)),
+  constraint tool_executions_inputs_check CHECK ((jsonb_typeof(inputs) = 'object'::text)),
+  constraint tool_executions_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint tool_executions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'failed'::text]))),
+  constraint tool_executions_tool_name_check CHECK (((char_length(tool_name) >= 1) AND (char_length(tool_name) <= 100)))
+);
+CREATE INDEX tool_executions_org_id_agent_id_idx ON ibex_core.tool_executions USING btree (org_id, agent_id) WHERE (agent_id IS NOT NULL);
+CREATE INDEX tool_executions_org_id_correlation_id_created_at_idx ON ibex_core.tool_executions USING btree (org_id, correlation_id, created_at);
+CREATE INDEX tool_executions_org_id_created_at_tool_name_idx ON ibex_core.tool_executions USING btree (org_id, created_at, tool_name);
+CREATE INDEX tool_executions_org_id_user_id_idx ON ibex_core.tool_executions USING btree (org_id, user_id) WHERE (user_id IS NOT NULL);
+alter table ibex_core.tool_executions enable row level security;
+alter table ibex_core.tool_executions force row level security;
+create policy tool_executions_system_access on ibex_core.tool_executions as permissive for all to ibex_system using (true) with check (true);
+create policy tool_executions_tenant_isolation on ibex_core.tool_executions as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.tool_executions to ibex_app;
+grant delete, insert, select on ibex_core.tool_executions to ibex_system;
+grant update (id, correlation_id, tool_name, agent_id, user_id, inputs, output, status, duration_ms, error_message, metadata, created_at, updated_at) on ibex_core.tool_executions to ibex_app;
+grant update (id, correlation_id, tool_name, agent_id, user_id, inputs, output, status, duration_ms, error_message, metadata, created_at, updated_at) on ibex_core.tool_executions to ibex_system;
+CREATE TRIGGER tool_executions_touch_updated_at BEFORE UPDATE ON ibex_core.tool_executions FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.tool_executions is 'One call of a tool.';
+comment on column ibex_core.tool_executions.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.tool_executions.correlation_id is 'What all calls of one request share.';
+comment on column ibex_core.tool_executions.duration_ms is 'Milliseconds, measured by the database; null while it runs.';
+comment on column ibex_core.tool_executions.updated_at is 'When the row last really changed; set by a trigger.';
+
 create table ibex_core.users (
   org_id uuid default ibex_core.current_org_id() not null,
   id uuid default gen_random_uuid() not null,
@@ -723,6 +1567,7 @@ create table ibex_core.users (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
+  email_lower text generated always as (lower(email)) stored not null,
   constraint users_org_id_id_pkey PRIMARY KEY (org_id, id),
   constraint users_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint users_org_id_username_key UNIQUE (org_id, username),
@@ -732,7 +1577,7 @@ create table ibex_core.users (
   constraint users_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text)),
   constraint users_status_check CHECK ((status = ANY (ARRAY['active'::text, 'invited'::text, 'suspended'::text, 'deactivated'::text])))
 );
-CREATE UNIQUE INDEX users_org_id_email_key ON ibex_core.users USING btree (org_id, lower(email)) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX users_org_id_email_key ON ibex_core.users USING btree (org_id, email_lower) WHERE (deleted_at IS NULL);
 alter table ibex_core.users enable row level security;
 alter table ibex_core.users force row level security;
 create policy users_system_access on ibex_core.users as permissive for all to ibex_system using (true) with check (true);
@@ -741,7 +1586,7 @@ grant delete, insert, select on ibex_core.users to ibex_app;
 grant delete, insert, select on ibex_core.users to ibex_system;
 grant update (id, email, username, name, password_hash, role, status, is_verified, sso_provider, sso_subject, avatar_url, settings, metadata, last_login_at, created_at, updated_at, deleted_at) on ibex_core.users to ibex_app;
 grant update (id, email, username, name, password_hash, role, status, is_verified, sso_provider, sso_subject, avatar_url, settings, metadata, last_login_at, created_at, updated_at, deleted_at) on ibex_core.users to ibex_system;
-CREATE TRIGGER users_touch_updated_at BEFORE UPDATE ON ibex_core.users FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+CREATE TRIGGER users_touch_updated_at BEFORE UPDATE ON ibex_core.users FOR EACH ROW WHEN (((((((((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.email IS DISTINCT FROM new.email)) OR (old.username IS DISTINCT FROM new.username)) OR (old.name IS DISTINCT FROM new.name)) OR (old.password_hash IS DISTINCT FROM new.password_hash)) OR (old.role IS DISTINCT FROM new.role)) OR (old.status IS DISTINCT FROM new.status)) OR (old.is_verified IS DISTINCT FROM new.is_verified)) OR (old.sso_provider IS DISTINCT FROM new.sso_provider)) OR (old.sso_subject IS DISTINCT FROM new.sso_subject)) OR (old.avatar_url IS DISTINCT FROM new.avatar_url)) OR (old.settings IS DISTINCT FROM new.settings)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.last_login_at IS DISTINCT FROM new.last_login_at)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.users is 'A person of an organization.';
 comment on column ibex_core.users.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.users.email is 'Unique among the living users of the organization, whatever the case.';
@@ -750,3 +1595,4 @@ comment on column ibex_core.users.is_verified is 'The person proved to own the e
 comment on column ibex_core.users.sso_subject is 'The id of the person at sso_provider.';
 comment on column ibex_core.users.updated_at is 'When the row last really changed; set by a trigger.';
 comment on column ibex_core.users.deleted_at is 'When the row was soft-deleted; null while it lives.';
+comment on column ibex_core.users.email_lower is 'The email address in lower case, to look it up by.';

@@ -23,6 +23,41 @@ export type JsonText = string & { readonly __json: true };
 /** Any JSON as it arrives. */
 export type JsonValue = JsonArray | JsonObject | boolean | number | string | null;
 
+/** The values of `ibex_core.agent_executions.status`. */
+export type AgentExecutionStatus = "running" | "completed" | "failed";
+
+/** One run of an agent. */
+export interface AgentExecutions {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** As the service calls it; unique in the organization. */
+  execution_id: string;
+  agent_id: string | null;
+  /** The name at that time: it outlives the agent. */
+  agent_name: string;
+  prompt: string;
+  status: Generated<AgentExecutionStatus>;
+  result: ColumnType<JsonValue | null, JsonObject | JsonText | boolean | number | null, JsonObject | JsonText | boolean | number | null>;
+  error_message: string | null;
+  tokens_used: number | null;
+  /** Milliseconds, measured by the database; null while it runs. */
+  duration_ms: number | null;
+  metadata: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.agent_executions`. */
+export type AgentExecution = Selectable<AgentExecutions>;
+
+/** What an insert into `ibex_core.agent_executions` takes. */
+export type NewAgentExecution = Insertable<AgentExecutions>;
+
+/** What an update of `ibex_core.agent_executions` takes. */
+export type AgentExecutionPatch = Updateable<AgentExecutions>;
+
 /** The values of `ibex_core.agents.status`. */
 export type AgentStatus = "draft" | "active" | "paused" | "suspended" | "archived";
 
@@ -61,6 +96,8 @@ export interface Agents {
   updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
   /** When the row was soft-deleted; null while it lives. */
   deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  /** The team whose skills it shares and whose retention it keeps. */
+  team_id: string | null;
 }
 
 /** A row of `ibex_core.agents`. */
@@ -71,6 +108,100 @@ export type NewAgent = Insertable<Agents>;
 
 /** What an update of `ibex_core.agents` takes. */
 export type AgentPatch = Updateable<Agents>;
+
+/** The values of `ibex_core.attachments.file_type`. */
+export type AttachmentFileType = "image" | "document" | "data";
+
+/** A file that came with a message; the file itself lies elsewhere. */
+export interface Attachments {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  message_id: string;
+  /** The name that it is stored under. */
+  filename: string;
+  /** The name that the user gave it. */
+  original_filename: string;
+  file_type: AttachmentFileType;
+  mime_type: string;
+  /** Bytes. */
+  file_size: ColumnType<string, bigint | number | string, bigint | number | string>;
+  file_path: string;
+  uploaded_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.attachments`. */
+export type Attachment = Selectable<Attachments>;
+
+/** What an insert into `ibex_core.attachments` takes. */
+export type NewAttachment = Insertable<Attachments>;
+
+/** What an update of `ibex_core.attachments` takes. */
+export type AttachmentPatch = Updateable<Attachments>;
+
+/** Who did what. Append-only, and without foreign keys: it outlives what it names. */
+export interface AuditLogs {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  project_id: string | null;
+  role_id: string | null;
+  session_id: string | null;
+  /** Who did it. */
+  actor: string | null;
+  provider: string | null;
+  action: string;
+  query: string | null;
+  model_version: string | null;
+  metadata: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.audit_logs`. */
+export type AuditLog = Selectable<AuditLogs>;
+
+/** What an insert into `ibex_core.audit_logs` takes. */
+export type NewAuditLog = Insertable<AuditLogs>;
+
+/** What an update of `ibex_core.audit_logs` takes. */
+export type AuditLogPatch = Updateable<AuditLogs>;
+
+/** The values of `ibex_core.canon_items.type`. */
+export type CanonItemType = "ADR" | "CHANGELOG" | "BACKLOG" | "GLOSSARY" | "PMD";
+
+/** Something that is settled in a project: a decision, a change, a task, a term. */
+export interface CanonItems {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  project_id: string;
+  /** The persona that it is for; null for every one. */
+  role_id: string | null;
+  type: CanonItemType;
+  title: string;
+  body: string;
+  tags: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
+  /** Further words to find it by. */
+  terms: string | null;
+  is_active: Generated<boolean>;
+  /** The words of title, terms and body, for text search. */
+  search_vector: ColumnType<string, never, never>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.canon_items`. */
+export type CanonItem = Selectable<CanonItems>;
+
+/** What an insert into `ibex_core.canon_items` takes. */
+export type NewCanonItem = Insertable<CanonItems>;
+
+/** What an update of `ibex_core.canon_items` takes. */
+export type CanonItemPatch = Updateable<CanonItems>;
 
 /** What happened in a turn of a session, and what a resume needs. Append-only. */
 export interface Checkpoints {
@@ -161,6 +292,81 @@ export type NewDirective = Insertable<Directives>;
 
 /** What an update of `ibex_core.directives` takes. */
 export type DirectivePatch = Updateable<Directives>;
+
+/** A language model that can be used. Shared by all organizations. */
+export interface LlmModels {
+  id: ColumnType<string, string | undefined, never>;
+  provider_id: string;
+  /** What the provider calls the model. */
+  model_code: string;
+  /** Where requests go. */
+  request_url: string;
+  /** Tokens of prompt and answer together, at most. */
+  context_window: number;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.llm_models`. */
+export type LlmModel = Selectable<LlmModels>;
+
+/** What an insert into `ibex_core.llm_models` takes. */
+export type NewLlmModel = Insertable<LlmModels>;
+
+/** What an update of `ibex_core.llm_models` takes. */
+export type LlmModelPatch = Updateable<LlmModels>;
+
+/** A company whose language models can be used. Shared by all organizations. */
+export interface LlmProviders {
+  id: ColumnType<string, string | undefined, never>;
+  name: string;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.llm_providers`. */
+export type LlmProvider = Selectable<LlmProviders>;
+
+/** What an insert into `ibex_core.llm_providers` takes. */
+export type NewLlmProvider = Insertable<LlmProviders>;
+
+/** What an update of `ibex_core.llm_providers` takes. */
+export type LlmProviderPatch = Updateable<LlmProviders>;
+
+/** Which of several language models answered a prompt best. */
+export interface LlmRoundTableResults {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** As the service calls it; unique in the organization. */
+  result_id: string;
+  prompt: string;
+  /** Reasoning, creative, qa and the like. */
+  task_category: string;
+  winner_provider: string;
+  winner_response: string;
+  /** Everybody who took part, with scores. */
+  participants: ColumnType<JsonArray, JsonText | undefined, JsonText>;
+  metadata: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.llm_round_table_results`. */
+export type LlmRoundTableResult = Selectable<LlmRoundTableResults>;
+
+/** What an insert into `ibex_core.llm_round_table_results` takes. */
+export type NewLlmRoundTableResult = Insertable<LlmRoundTableResults>;
+
+/** What an update of `ibex_core.llm_round_table_results` takes. */
+export type LlmRoundTableResultPatch = Updateable<LlmRoundTableResults>;
 
 /** The values of `ibex_core.memories.category`. */
 export type MemoryCategory = "factual" | "preference" | "behavioral" | "episodic" | "procedural" | "identity";
@@ -344,6 +550,114 @@ export type NewMemoryVersion = Insertable<MemoryVersions>;
 /** What an update of `ibex_core.memory_versions` takes. */
 export type MemoryVersionPatch = Updateable<MemoryVersions>;
 
+/** The values of `ibex_core.messages.role`. */
+export type MessageRole = "user" | "assistant" | "system" | "tool";
+
+/** The values of `ibex_core.messages.feedback_rating`. */
+export type MessageFeedbackRating = "positive" | "negative";
+
+/** What was said in a session, or a summary of it. */
+export interface Messages {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  session_id: string;
+  /** Counts from 1 per session, without gaps. */
+  seq: number;
+  /** The agent that said it. */
+  agent_id: string | null;
+  /** The persona that the agent had taken on. */
+  role_id: string | null;
+  role: MessageRole;
+  content: string;
+  /** The tools that the assistant asked for. */
+  tool_calls: ColumnType<JsonArray | null, JsonText | null, JsonText | null>;
+  /** What the tools answered. */
+  tool_results: ColumnType<JsonArray | null, JsonText | null, JsonText | null>;
+  /** The tokens of the content, as the model counts them. */
+  token_count: Generated<number>;
+  model: string | null;
+  /** It stands for the messages before it. */
+  is_summary: Generated<boolean>;
+  /** One agent said it to another. */
+  is_ai_to_ai: Generated<boolean>;
+  feedback_rating: MessageFeedbackRating | null;
+  feedback_comment: string | null;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.messages`. */
+export type Message = Selectable<Messages>;
+
+/** What an insert into `ibex_core.messages` takes. */
+export type NewMessage = Insertable<Messages>;
+
+/** What an update of `ibex_core.messages` takes. */
+export type MessagePatch = Updateable<Messages>;
+
+/** One line of an order, as it was when the order was placed. */
+export interface OrderItems {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  order_id: string;
+  /** Null when the product was deleted since. */
+  product_id: string | null;
+  sku: string;
+  name: string;
+  quantity: number;
+  unit_price: ColumnType<string, number | string, number | string>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.order_items`. */
+export type OrderItem = Selectable<OrderItems>;
+
+/** What an insert into `ibex_core.order_items` takes. */
+export type NewOrderItem = Insertable<OrderItems>;
+
+/** What an update of `ibex_core.order_items` takes. */
+export type OrderItemPatch = Updateable<OrderItems>;
+
+/** The values of `ibex_core.orders.status`. */
+export type OrderStatus = "pending" | "processing" | "completed" | "cancelled";
+
+/** An order of a user, or of a guest. */
+export interface Orders {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** Unique in the organization. */
+  order_number: string;
+  /** Null for a guest. */
+  user_id: string | null;
+  status: Generated<OrderStatus>;
+  /** The sum of the items. */
+  subtotal: ColumnType<string, number | string, number | string>;
+  /** What is to be paid: subtotal, shipping, taxes, discounts. */
+  total_price: ColumnType<string, number | string, number | string>;
+  /** Shipping, payment and the like. */
+  metadata: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.orders`. */
+export type Order = Selectable<Orders>;
+
+/** What an insert into `ibex_core.orders` takes. */
+export type NewOrder = Insertable<Orders>;
+
+/** What an update of `ibex_core.orders` takes. */
+export type OrderPatch = Updateable<Orders>;
+
 /** The values of `ibex_core.organizations.tier`. */
 export type OrganizationTier = "free" | "pro" | "enterprise";
 
@@ -391,6 +705,231 @@ export type NewOrganization = Insertable<Organizations>;
 /** What an update of `ibex_core.organizations` takes. */
 export type OrganizationPatch = Updateable<Organizations>;
 
+/** The points of a user: what the ledger adds up to. */
+export interface PointAccounts {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  user_id: string;
+  balance: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** The part of the balance that cannot be spent now. */
+  frozen_balance: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  lifetime_earned: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  lifetime_spent: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** Counts the movements: the optimistic lock. */
+  version: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.point_accounts`. */
+export type PointAccount = Selectable<PointAccounts>;
+
+/** What an insert into `ibex_core.point_accounts` takes. */
+export type NewPointAccount = Insertable<PointAccounts>;
+
+/** What an update of `ibex_core.point_accounts` takes. */
+export type PointAccountPatch = Updateable<PointAccounts>;
+
+/** The values of `ibex_core.points_ledger.change_type`. */
+export type PointsLedgerChangeType = "earn" | "spend" | "refund" | "adjust" | "expire" | "freeze" | "release";
+
+/** The values of `ibex_core.points_ledger.direction`. */
+export type PointsLedgerDirection = "credit" | "debit";
+
+/** A movement of points. Append-only. */
+export interface PointsLedgerTable {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  user_id: string;
+  change_type: PointsLedgerChangeType;
+  amount: ColumnType<string, bigint | number | string, bigint | number | string>;
+  direction: PointsLedgerDirection;
+  balance_after: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** What the points were given or taken for. */
+  biz_type: string;
+  /** What happened; moves points once in the organization. */
+  event_id: string;
+  metadata: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.points_ledger`. */
+export type PointsLedger = Selectable<PointsLedgerTable>;
+
+/** What an insert into `ibex_core.points_ledger` takes. */
+export type NewPointsLedger = Insertable<PointsLedgerTable>;
+
+/** What an update of `ibex_core.points_ledger` takes. */
+export type PointsLedgerPatch = Updateable<PointsLedgerTable>;
+
+/** The values of `ibex_core.products.status`. */
+export type ProductStatus = "draft" | "published" | "archived";
+
+/** Something that an organization sells. */
+export interface Products {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** The stock-keeping unit; unique in the organization. */
+  sku: string;
+  name: string;
+  description: string | null;
+  category: string | null;
+  price: ColumnType<string, number | string, number | string>;
+  /** How many are there to sell. */
+  inventory_quantity: Generated<number>;
+  status: Generated<ProductStatus>;
+  tags: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
+  /** Variants, specifications and the like. */
+  metadata: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.products`. */
+export type Product = Selectable<Products>;
+
+/** What an insert into `ibex_core.products` takes. */
+export type NewProduct = Insertable<Products>;
+
+/** What an update of `ibex_core.products` takes. */
+export type ProductPatch = Updateable<Products>;
+
+/** A persona that works in a project. */
+export interface ProjectRoles {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  project_id: string;
+  role_id: string;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.project_roles`. */
+export type ProjectRole = Selectable<ProjectRoles>;
+
+/** What an insert into `ibex_core.project_roles` takes. */
+export type NewProjectRole = Insertable<ProjectRoles>;
+
+/** What an update of `ibex_core.project_roles` takes. */
+export type ProjectRolePatch = Updateable<ProjectRoles>;
+
+/** Something that an organization works on with its agents. */
+export interface Projects {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  name: string;
+  /** The key that APIs filter by; unique in the organization. */
+  slug: string;
+  description: string | null;
+  /** How the project is laid out, for prompts. */
+  project_structure: string | null;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.projects`. */
+export type Project = Selectable<Projects>;
+
+/** What an insert into `ibex_core.projects` takes. */
+export type NewProject = Insertable<Projects>;
+
+/** What an update of `ibex_core.projects` takes. */
+export type ProjectPatch = Updateable<Projects>;
+
+/** A prompt of a persona. */
+export interface PromptTemplates {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  role_id: string;
+  name: string;
+  content: string;
+  is_default: Generated<boolean>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.prompt_templates`. */
+export type PromptTemplate = Selectable<PromptTemplates>;
+
+/** What an insert into `ibex_core.prompt_templates` takes. */
+export type NewPromptTemplate = Insertable<PromptTemplates>;
+
+/** What an update of `ibex_core.prompt_templates` takes. */
+export type PromptTemplatePatch = Updateable<PromptTemplates>;
+
+/** A chunk of a document that agents look things up in. */
+export interface RagDocuments {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** The document that the chunk is of, as the service calls it. */
+  document_id: string;
+  /** Counts from 0 per document. */
+  chunk_index: Generated<number>;
+  /** How many chunks the document has. */
+  total_chunks: Generated<number>;
+  /** Where the document comes from. */
+  source_path: string | null;
+  content: string;
+  /** SHA-256 of the content in 64 hexadecimal digits. */
+  content_hash: string;
+  /** Null until the chunk is embedded. */
+  embedding: Vector<1536> | null;
+  /** The model that made the embedding. */
+  embedding_model: string | null;
+  /** The words of the content, for text search. */
+  search_vector: ColumnType<string, never, never>;
+  metadata: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.rag_documents`. */
+export type RagDocument = Selectable<RagDocuments>;
+
+/** What an insert into `ibex_core.rag_documents` takes. */
+export type NewRagDocument = Insertable<RagDocuments>;
+
+/** What an update of `ibex_core.rag_documents` takes. */
+export type RagDocumentPatch = Updateable<RagDocuments>;
+
+/** A persona that an agent can take on. */
+export interface Roles {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  name: string;
+  description: string | null;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.roles`. */
+export type Role = Selectable<Roles>;
+
+/** What an insert into `ibex_core.roles` takes. */
+export type NewRole = Insertable<Roles>;
+
+/** What an update of `ibex_core.roles` takes. */
+export type RolePatch = Updateable<Roles>;
+
 /** The values of `ibex_core.sessions.status`. */
 export type SessionStatus = "active" | "idle" | "completed" | "abandoned" | "error";
 
@@ -426,6 +965,8 @@ export interface Sessions {
   updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
   /** When the row was soft-deleted; null while it lives. */
   deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  /** The project that it is about. */
+  project_id: string | null;
 }
 
 /** A row of `ibex_core.sessions`. */
@@ -436,6 +977,65 @@ export type NewSession = Insertable<Sessions>;
 
 /** What an update of `ibex_core.sessions` takes. */
 export type SessionPatch = Updateable<Sessions>;
+
+/** The values of `ibex_core.team_memberships.role`. */
+export type TeamMembershipRole = "owner" | "admin" | "member" | "viewer";
+
+/** A member of a team. */
+export interface TeamMemberships {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  team_id: string;
+  user_id: string;
+  role: Generated<TeamMembershipRole>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.team_memberships`. */
+export type TeamMembership = Selectable<TeamMemberships>;
+
+/** What an insert into `ibex_core.team_memberships` takes. */
+export type NewTeamMembership = Insertable<TeamMemberships>;
+
+/** What an update of `ibex_core.team_memberships` takes. */
+export type TeamMembershipPatch = Updateable<TeamMemberships>;
+
+/** People of an organization who share agents. */
+export interface Teams {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  name: string;
+  /** The name in URLs; unique in the organization. */
+  slug: string;
+  /** The user who answers for the team; always an owner among its members. */
+  owner_id: string;
+  settings: Generated<JsonObject>;
+  /** Skills that every agent of the team has. */
+  shared_skill_names: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
+  webhook_url: string | null;
+  /** What calls of webhook_url are signed with. */
+  webhook_secret: string | null;
+  /** Sessions of the team's agents are swept when they were silent for so many days. */
+  conversation_retention_days: Generated<number>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row was soft-deleted; null while it lives. */
+  deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+}
+
+/** A row of `ibex_core.teams`. */
+export type Team = Selectable<Teams>;
+
+/** What an insert into `ibex_core.teams` takes. */
+export type NewTeam = Insertable<Teams>;
+
+/** What an update of `ibex_core.teams` takes. */
+export type TeamPatch = Updateable<Teams>;
 
 /** The values of `ibex_core.tokens.type`. */
 export type TokenType = "pat" | "org_token" | "service_token" | "marketplace";
@@ -484,6 +1084,40 @@ export type NewToken = Insertable<Tokens>;
 /** What an update of `ibex_core.tokens` takes. */
 export type TokenPatch = Updateable<Tokens>;
 
+/** The values of `ibex_core.tool_executions.status`. */
+export type ToolExecutionStatus = "running" | "completed" | "failed";
+
+/** One call of a tool. */
+export interface ToolExecutions {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** What all calls of one request share. */
+  correlation_id: string;
+  tool_name: string;
+  agent_id: string | null;
+  user_id: string | null;
+  inputs: Generated<JsonObject>;
+  output: ColumnType<JsonValue | null, JsonObject | JsonText | boolean | number | null, JsonObject | JsonText | boolean | number | null>;
+  status: Generated<ToolExecutionStatus>;
+  /** Milliseconds, measured by the database; null while it runs. */
+  duration_ms: number | null;
+  error_message: string | null;
+  metadata: Generated<JsonObject>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.tool_executions`. */
+export type ToolExecution = Selectable<ToolExecutions>;
+
+/** What an insert into `ibex_core.tool_executions` takes. */
+export type NewToolExecution = Insertable<ToolExecutions>;
+
+/** What an update of `ibex_core.tool_executions` takes. */
+export type ToolExecutionPatch = Updateable<ToolExecutions>;
+
 /** The values of `ibex_core.users.role`. */
 export type UserRole = "owner" | "admin" | "member" | "viewer" | "customer";
 
@@ -517,6 +1151,8 @@ export interface Users {
   updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
   /** When the row was soft-deleted; null while it lives. */
   deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  /** The email address in lower case, to look it up by. */
+  email_lower: ColumnType<string, never, never>;
 }
 
 /** A row of `ibex_core.users`. */
@@ -530,17 +1166,38 @@ export type UserPatch = Updateable<Users>;
 
 /** Every table and view by its qualified name. */
 export interface DB {
+  "ibex_core.agent_executions": AgentExecutions;
   "ibex_core.agents": Agents;
+  "ibex_core.attachments": Attachments;
+  "ibex_core.audit_logs": AuditLogs;
+  "ibex_core.canon_items": CanonItems;
   "ibex_core.checkpoints": Checkpoints;
   "ibex_core.directive_versions": DirectiveVersions;
   "ibex_core.directives": Directives;
+  "ibex_core.llm_models": LlmModels;
+  "ibex_core.llm_providers": LlmProviders;
+  "ibex_core.llm_round_table_results": LlmRoundTableResults;
   "ibex_core.memories": Memories;
   "ibex_core.memory_relationships": MemoryRelationships;
   "ibex_core.memory_tags": MemoryTags;
   "ibex_core.memory_usage": MemoryUsageTable;
   "ibex_core.memory_versions": MemoryVersions;
+  "ibex_core.messages": Messages;
+  "ibex_core.order_items": OrderItems;
+  "ibex_core.orders": Orders;
   "ibex_core.organizations": Organizations;
+  "ibex_core.point_accounts": PointAccounts;
+  "ibex_core.points_ledger": PointsLedgerTable;
+  "ibex_core.products": Products;
+  "ibex_core.project_roles": ProjectRoles;
+  "ibex_core.projects": Projects;
+  "ibex_core.prompt_templates": PromptTemplates;
+  "ibex_core.rag_documents": RagDocuments;
+  "ibex_core.roles": Roles;
   "ibex_core.sessions": Sessions;
+  "ibex_core.team_memberships": TeamMemberships;
+  "ibex_core.teams": Teams;
   "ibex_core.tokens": Tokens;
+  "ibex_core.tool_executions": ToolExecutions;
   "ibex_core.users": Users;
 }

@@ -18,7 +18,7 @@ import { touchUpdatedAt } from './triggers.ts'
  * await addTenantColumn(db, 'public.notes', 'is_pinned', { type: 'boolean', default: 'false' })
  * ```
  *
- * The way down is `alter table public.notes drop column is_pinned`.
+ * The way down is `dropTenantColumn`.
  */
 export async function addTenantColumn(
   db: MigrationHandle,

@@ -1,17 +1,17 @@
 /** Creates a tenant table with everything that protects it, in one call. */
 import { MissingMigrationsError } from '../errors.ts'
 import type { Column, Columns } from './columns.ts'
-import { columnSql } from './columns.ts'
-import { writeComments } from './comments.ts'
+import { createTable, idColumn, timeColumns, uniqueSql } from './create-table.ts'
+import type { TableCheck, TableParts } from './create-table.ts'
 import type { MigrationHandle } from './handle.ts'
-import { read, run } from './handle.ts'
+import { read } from './handle.ts'
 import type { TableName } from './names.ts'
 import { objectName, parseTableName, quoteColumns } from './names.ts'
 import { createHashPartitions } from './partitions.ts'
 import type { TenantReference } from './references.ts'
 import { indexReference, referenceSql } from './references.ts'
 import { grantRoot, isolate } from './tenant-isolation.ts'
-import { refuseChanges, touchUpdatedAt } from './triggers.ts'
+import { refuseChanges } from './triggers.ts'
 
 /** What a tenant table is, beyond what every tenant table has. */
 export type TenantTableDefinition = ChangeableTable | AppendOnlyTable
@@ -52,13 +52,6 @@ export interface TenantRootDefinition extends Omit<
 > {
   /** The columns that a tenant may change of its own row. */
   readonly tenantMayUpdate: readonly string[]
-}
-
-/** A condition over several columns. */
-export interface TableCheck {
-  /** The columns that name it. */
-  readonly columns: readonly string[]
-  readonly condition: string
 }
 
 /**
@@ -103,7 +96,7 @@ export async function createTenantTable(
     ...(definition.unique ?? []).map((key) => uniqueSql(name, ['org_id', ...key])),
     ...(definition.references ?? []).map((reference) => referenceSql(name, reference)),
   ]
-  await createTable(db, name, { ...definition, columns, constraints, tenantColumn: 'org_id' })
+  await createIsolated(db, name, { ...definition, columns, constraints, tenantColumn: 'org_id' })
   if (partitions !== undefined) await createHashPartitions(db, name, partitions)
   for (const reference of definition.references ?? []) await indexReference(db, table, reference)
 }
@@ -125,21 +118,11 @@ export async function createTenantRoot(
     `constraint ${objectName(name, ['id'], 'pkey')} primary key (id)`,
     ...(definition.unique ?? []).map((key) => uniqueSql(name, key)),
   ]
-  await createTable(db, name, { ...definition, columns, constraints, tenantColumn: 'id' })
+  await createIsolated(db, name, { ...definition, columns, constraints, tenantColumn: 'id' })
   await grantRoot(db, name, definition.tenantMayUpdate)
 }
 
 const orgIdColumn: Column = { type: 'uuid', default: 'ibex_core.current_org_id()' }
-const idColumn: Column = { type: 'uuid', default: 'gen_random_uuid()' }
-const now: Column = { type: 'timestamptz', default: 'now()' }
-
-function timeColumns({ appendOnly = false, softDelete = false }: TenantTableDefinition): Columns {
-  return {
-    created_at: now,
-    ...(appendOnly ? {} : { updated_at: now }),
-    ...(softDelete ? { deleted_at: { type: 'timestamptz', optional: true } } : {}),
-  }
-}
 
 async function requireMigrations(db: MigrationHandle): Promise<void> {
   const [row] = await read<{ exists: boolean }>(
@@ -152,37 +135,15 @@ async function requireMigrations(db: MigrationHandle): Promise<void> {
   )
 }
 
-interface Parts {
-  readonly comment: string
-  readonly columns: Columns
-  readonly constraints: readonly string[]
+interface IsolatedParts extends TableParts {
   readonly tenantColumn: string
-  readonly appendOnly?: boolean
-  readonly checks?: readonly TableCheck[]
   readonly partitions?: number
 }
 
-async function createTable(db: MigrationHandle, table: TableName, parts: Parts): Promise<void> {
-  const { columns, constraints, tenantColumn, appendOnly = false, checks = [], partitions } = parts
-  const lines = [
-    ...Object.entries(columns).map(([name, column]) => columnSql(name, column)),
-    ...constraints,
-    ...Object.entries(columns).flatMap(([name, { check }]) =>
-      check === undefined ? [] : [checkSql(table, [name], check(name))],
-    ),
-    ...checks.map((check) => checkSql(table, check.columns, check.condition)),
-  ]
+async function createIsolated(db: MigrationHandle, table: TableName, parts: IsolatedParts): Promise<void> {
+  const { tenantColumn, appendOnly = false, partitions } = parts
   const partitionBy = partitions === undefined ? '' : ` partition by hash (${tenantColumn})`
-  await run(db, `create table ${table.sql} (\n  ${lines.join(',\n  ')}\n)${partitionBy}`)
+  await createTable(db, table, parts, partitionBy)
   await isolate(db, table, { tenantColumn, appendOnly })
-  await (appendOnly ? refuseChanges(db, table) : touchUpdatedAt(db, table))
-  await writeComments(db, table, parts)
-}
-
-function uniqueSql(table: TableName, columns: readonly string[]): string {
-  return `constraint ${objectName(table, columns, 'key')} unique (${quoteColumns(columns)})`
-}
-
-function checkSql(table: TableName, columns: readonly string[], condition: string): string {
-  return `constraint ${objectName(table, columns, 'check')} check (${condition})`
+  if (appendOnly) await refuseChanges(db, table)
 }

@@ -4,19 +4,20 @@
  * @module
  */
 export { createTenantTable } from './create-tenant-table.ts'
-export type {
-  AppendOnlyTable,
-  ChangeableTable,
-  TableCheck,
-  TenantTableDefinition,
-} from './create-tenant-table.ts'
+export type { AppendOnlyTable, ChangeableTable, TenantTableDefinition } from './create-tenant-table.ts'
+export { createGlobalTable } from './create-global-table.ts'
+export type { GlobalReference, GlobalTableDefinition } from './create-global-table.ts'
+export type { TableCheck } from './create-table.ts'
 export { addTenantColumn } from './add-tenant-column.ts'
+export { dropTenantColumn } from './drop-tenant-column.ts'
 export { checkIn, counter, jsonObject, oneOf, score, sha256, textList, textOfLength } from './columns.ts'
 export type { Column, ColumnOptions, Columns } from './columns.ts'
 export { createTenantIndex } from './indexes.ts'
 export type { IndexDefinition, IndexExpression } from './indexes.ts'
 export { addTenantForeignKey } from './references.ts'
 export type { TenantReference } from './references.ts'
+export { createSearchFunction } from './search-function.ts'
+export type { SearchFunction } from './search-function.ts'
 export { createSchema, dropSchema } from './schema.ts'
 export { withoutForce } from './without-force.ts'
 export { migrateToLatest, migrationTableSchema, withMigrator } from './migrate.ts'

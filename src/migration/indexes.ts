@@ -60,6 +60,15 @@ export async function createTenantIndex(
   })
 }
 
+/** Creates an index on a table that all tenants share. */
+export async function createGlobalIndex(
+  db: MigrationHandle,
+  table: string,
+  definition: Omit<IndexDefinition, 'acrossTenants'>,
+): Promise<void> {
+  await createIndex(db, parseTableName(table), definition)
+}
+
 async function createIndex(
   db: MigrationHandle,
   table: TableName,

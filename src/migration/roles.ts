@@ -10,8 +10,8 @@ export const appRole = 'ibex_app'
 /** The role of cross-tenant jobs, with a policy of its own. */
 export const systemRole = 'ibex_system'
 
-/** Will own the search functions. */
-const searchRole = 'ibex_search'
+/** The role that owns the search functions and reads what they search, of all tenants; nobody logs in as it. */
+export const searchRole = 'ibex_search'
 
 /** All roles that migrations create. */
 export const roles: readonly string[] = [appRole, systemRole, searchRole]

@@ -27,7 +27,7 @@ export function schemaGrantsQuery(schema: string): string {
     order by ${grantee('acl')}, privilege_type)`
 }
 
-/** The functions, who may call them, and their comments. */
+/** The functions, who may call them, the owner where it is a role of ours, and their comments. */
 export function functionsQuery(schema: string): string {
   const signature = `pg_proc.oid::regprocedure`
   return `
@@ -35,6 +35,8 @@ export function functionsQuery(schema: string): string {
       || coalesce((select string_agg(format(E'grant execute on function %s to %s;\\n', ${signature}, ${grantee('acl')}), ''
           order by ${grantee('acl')})
         from aclexplode(coalesce(proacl, acldefault('f', proowner))) as acl where acl.grantee <> proowner), '')
+      || case when proowner in (select oid from pg_roles where rolname in (${roleLiterals}))
+        then format(E'alter function %s owner to %I;\\n', ${signature}, proowner::regrole) else '' end
       || format('comment on function %s is %L;', ${signature}, obj_description(pg_proc.oid, 'pg_proc')) as line
     from pg_proc where pronamespace = ${schema}::regnamespace order by ${signature}::text`
 }
@@ -103,7 +105,7 @@ export function grantsQuery(relation: string): string {
     group by pg_class.oid, acl.grantee order by ${grantee('acl')})
     union all
     (select format('grant %s (%s) on %s to %s;', lower(privilege_type), string_agg(quote_ident(attname), ', ' order by attnum), attrelid::regclass, ${grantee('acl')})
-    from pg_attribute, aclexplode(attacl) as acl where attrelid = ${relation} and attnum > 0
+    from pg_attribute, aclexplode(attacl) as acl where attrelid = ${relation} and attnum > 0 and not attisdropped
     group by attrelid, privilege_type, acl.grantee order by ${grantee('acl')}, privilege_type)`
 }
 

@@ -41,11 +41,12 @@ export async function isolate(
     `create policy ${table.name}_system_access on ${table.sql} to ${systemRole} using (true) with check (true)`,
   )
   await grantSchemaUsage(db, table.schema)
+  await revokeAll(db, table)
   await grantExactly(db, table, options)
 }
 
 /**
- * Takes every right from the roles and gives back exactly what they need.
+ * Takes every right from the two roles of scopes and gives back exactly what they need.
  *
  * UPDATE is granted column by column: not on the tenant column, so that no row changes hands, and not on generated
  * columns. TRUNCATE, REFERENCES and TRIGGER are never granted: row-level security does not hold them.
@@ -55,8 +56,8 @@ export async function grantExactly(
   table: TableName,
   { tenantColumn, appendOnly }: IsolationOptions,
 ): Promise<void> {
-  await revokeAll(db, table)
   const grantees = `${appRole}, ${systemRole}`
+  await run(db, `revoke all on ${table.sql} from ${grantees}`)
   if (appendOnly) {
     await run(db, `grant select, insert on ${table.sql} to ${grantees}`)
     return
@@ -80,6 +81,14 @@ export async function grantRoot(
   await run(db, `revoke insert, update, delete on ${table.sql} from ${appRole}`)
   if (tenantMayUpdate.length === 0) return
   await run(db, `grant update (${quoteColumns(tenantMayUpdate)}) on ${table.sql} to ${appRole}`)
+}
+
+/** Lets every tenant read a table that all share, and the system role write it. */
+export async function grantGlobal(db: MigrationHandle, table: TableName): Promise<void> {
+  await grantSchemaUsage(db, table.schema)
+  await revokeAll(db, table)
+  await run(db, `grant select on ${table.sql} to ${appRole}`)
+  await run(db, `grant select, insert, update, delete on ${table.sql} to ${systemRole}`)
 }
 
 /** Takes every right on the table from everybody but its owner, whatever default privileges have given. */

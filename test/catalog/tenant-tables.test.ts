@@ -28,18 +28,37 @@ interface TenantTable {
 
 test('finds the tables of the data model, and those of a consumer', () => {
   expect(tables.map(({ name }) => name)).toEqual([
+    'ibex_core.agent_executions',
     'ibex_core.agents',
+    'ibex_core.attachments',
+    'ibex_core.audit_logs',
+    'ibex_core.canon_items',
     'ibex_core.checkpoints',
     'ibex_core.directive_versions',
     'ibex_core.directives',
+    'ibex_core.llm_round_table_results',
     'ibex_core.memories',
     'ibex_core.memory_relationships',
     'ibex_core.memory_tags',
     'ibex_core.memory_usage',
     'ibex_core.memory_versions',
+    'ibex_core.messages',
+    'ibex_core.order_items',
+    'ibex_core.orders',
     'ibex_core.organizations',
+    'ibex_core.point_accounts',
+    'ibex_core.points_ledger',
+    'ibex_core.products',
+    'ibex_core.project_roles',
+    'ibex_core.projects',
+    'ibex_core.prompt_templates',
+    'ibex_core.rag_documents',
+    'ibex_core.roles',
     'ibex_core.sessions',
+    'ibex_core.team_memberships',
+    'ibex_core.teams',
     'ibex_core.tokens',
+    'ibex_core.tool_executions',
     'ibex_core.users',
     'public.note_log',
     'public.notes',
@@ -47,7 +66,10 @@ test('finds the tables of the data model, and those of a consumer', () => {
   ])
 })
 
-test('has no table in ibex_core that is neither a tenant table nor a partition nor of the migrations', async () => {
+/** The tables that all tenants share. */
+const catalogues = ['ibex_core.llm_models', 'ibex_core.llm_providers']
+
+test('has no table in ibex_core that is none of a tenant table, a partition, a catalogue, or of the migrations', async () => {
   const names = await column<string>(sql`
     select oid::regclass::text as value from pg_class where relnamespace = 'ibex_core'::regnamespace
       and relkind not in ('i', 'I') and not relispartition`)
@@ -56,9 +78,17 @@ test('has no table in ibex_core that is neither a tenant table nor a partition n
     [
       ...tables.map(({ name }) => name).filter((name) => name.startsWith('ibex_core.')),
       ...migrations,
+      ...catalogues,
     ].toSorted(),
   )
   for (const table of migrations) expect(await granted(table)).toEqual([])
+})
+
+test('lets every tenant read a catalogue, and only the system role write it', async () => {
+  for (const table of catalogues) {
+    const rights = ['DELETE', 'INSERT', 'SELECT', 'UPDATE'].map((right) => `ibex_system ${right}`)
+    expect({ table, rights: await granted(table) }).toEqual({ table, rights: ['ibex_app SELECT', ...rights] })
+  }
 })
 
 test('enables and forces row-level security on every tenant table', async () => {
@@ -129,6 +159,7 @@ test('hides partitions from everybody: no right, row-level security without a po
   const numbers = Array.from({ length: 16 }, (_, index) => String(index).padStart(2, '0'))
   expect(rows.map(({ name }) => name)).toEqual([
     ...numbers.map((number) => `ibex_core.memories_p${number}`),
+    ...numbers.map((number) => `ibex_core.rag_documents_p${number}`),
     'public.shards_p00',
     'public.shards_p01',
     'public.shards_p02',
@@ -210,16 +241,22 @@ test('describes every table', async () => {
   }
 })
 
-test('has no enum, no numeric score and no default that ties a role to a tenant', async () => {
+test('has no enum, no numeric but money, and no default that ties a role to a tenant', async () => {
   expect(
     await column(
       sql`select typname as value from pg_type where typtype = 'e' and typnamespace = 'ibex_core'::regnamespace`,
     ),
   ).toEqual([])
   expect(
-    await column(sql`select attname as value from pg_attribute where atttypid = 'numeric'::regtype and attrelid in
-    (select oid from pg_class where relnamespace = 'ibex_core'::regnamespace)`),
-  ).toEqual([])
+    await column(sql`select format_type(atttypid, atttypmod) || ' ' || attname as value from pg_attribute
+      where atttypid = 'numeric'::regtype and attrelid in (select oid from pg_class where relkind in ('r', 'p')
+        and relnamespace = 'ibex_core'::regnamespace) order by 1`),
+  ).toEqual([
+    'numeric(10,2) price',
+    'numeric(10,2) subtotal',
+    'numeric(10,2) total_price',
+    'numeric(10,2) unit_price',
+  ])
   expect(
     await column(
       sql`select setrole as value from pg_db_role_setting where setrole::regrole::text like 'ibex%'`,

@@ -60,7 +60,7 @@ test('goes down and up one by one with rows in the tables', { timeout: 120_000 }
   const undone = await withMigrator(options, async (migrator) => {
     return await migrator.migrateTo('20261122_0010_create_directive_versions')
   })
-  expect(undone).toHaveLength(8)
+  expect(undone).toHaveLength(16)
   const redone: string[] = []
   for (const _ of undone)
     redone.push(...(await withMigrator(options, async (migrator) => await migrator.migrateUp())))

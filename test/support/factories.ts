@@ -11,10 +11,18 @@ import type {
   NewAgent,
   NewMemory,
   NewOrganization,
+  NewProduct,
+  NewProject,
+  NewRole,
   NewSession,
+  NewTeam,
   NewUser,
   Organization,
+  Product,
+  Project,
+  Role,
   Session,
+  Team,
   User,
 } from '../../types/database.d.ts'
 
@@ -63,6 +71,50 @@ export async function insertSession(admin: Kysely<DB>, values: Given<NewSession>
   return await admin
     .insertInto('ibex_core.sessions')
     .values({ ...values, agent_id: agentId })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
+/** Inserts a team with its owner, a new user when none is given. */
+export async function insertTeam(admin: Kysely<DB>, values: Given<NewTeam>): Promise<Team> {
+  const ownerId = values.owner_id ?? (await insertUser(admin, { org_id: values.org_id })).id
+  const team = await admin
+    .insertInto('ibex_core.teams')
+    .values({ name: 'A team', slug: `team-${next('team', values.org_id)}`, ...values, owner_id: ownerId })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  await admin
+    .insertInto('ibex_core.team_memberships')
+    .values({ org_id: team.org_id, team_id: team.id, user_id: ownerId, role: 'owner' })
+    .execute()
+  return team
+}
+
+/** Inserts a persona. */
+export async function insertRole(admin: Kysely<DB>, values: Given<NewRole>): Promise<Role> {
+  return await admin
+    .insertInto('ibex_core.roles')
+    .values({ name: `Role ${next('role', values.org_id)}`, ...values })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
+/** Inserts a project. */
+export async function insertProject(admin: Kysely<DB>, values: Given<NewProject>): Promise<Project> {
+  const number = next('project', values.org_id)
+  return await admin
+    .insertInto('ibex_core.projects')
+    .values({ name: `Project ${number}`, slug: `project-${number}`, ...values })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
+/** Inserts a published product, ten of which are there. */
+export async function insertProduct(admin: Kysely<DB>, values: Given<NewProduct>): Promise<Product> {
+  const sku = `sku-${next('product', values.org_id)}`
+  return await admin
+    .insertInto('ibex_core.products')
+    .values({ sku, name: 'A product', price: '9.90', inventory_quantity: 10, status: 'published', ...values })
     .returningAll()
     .executeTakeFirstOrThrow()
 }

@@ -1,5 +1,5 @@
 /** The hostile neighbour: another tenant's rows in every table, so that a query that forgets its tenant finds some. */
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { DatabaseTarget } from '../../src/database/options.ts'
 import type { DB } from '../../types/database.d.ts'
 import { openAdmin } from './admin.ts'
@@ -41,6 +41,77 @@ export async function insertNeighbour(admin: Kysely<DB>): Promise<void> {
     .values({ ...org, type: 'pat', name: 'A token', prefix: 'ibex_', hash: '0'.repeat(64), user_id: user.id })
     .execute()
   await insertMemories(admin, { agent_id: agent.id, user_id: user.id, session_id: session.id })
+  await insertWork(admin, { userId: user.id, agentId: agent.id, sessionId: session.id })
+  await insertCommerce(admin, user.id)
+}
+
+/** A team, a persona, a project, and what was said, looked up, run and logged in it. */
+async function insertWork(
+  admin: Kysely<DB>,
+  { userId, agentId, sessionId }: Readonly<Record<'userId' | 'agentId' | 'sessionId', string>>,
+): Promise<void> {
+  const insert = inserter(admin)
+  const team = await insert('teams', { name: 'The neighbours', slug: 'neighbours', owner_id: userId })
+  await insert('team_memberships', { team_id: team, user_id: userId, role: 'owner' })
+  const role = await insert('roles', { name: 'Spy' })
+  await insert('prompt_templates', { role_id: role, name: 'Listen', content: 'Listen at the wall.' })
+  const project = await insert('projects', { name: 'The wall', slug: 'wall' })
+  await insert('project_roles', { project_id: project, role_id: role })
+  await insert('canon_items', { project_id: project, type: 'ADR', title: 'Walls', body: 'Walls are thin.' })
+  const message = await insert('messages', {
+    session_id: sessionId,
+    role: 'user',
+    content: 'Listen.',
+    seq: 1,
+  })
+  const file = { filename: 'a.png', original_filename: 'wall.png', file_path: '/a.png' }
+  const kind = { file_type: 'image', mime_type: 'image/png', file_size: 1 }
+  await insert('attachments', { message_id: message, ...file, ...kind })
+  await insert('rag_documents', { document_id: 'walls', content: 'Walls.', content_hash: '0'.repeat(64) })
+  await insert('agent_executions', {
+    execution_id: '1',
+    agent_id: agentId,
+    agent_name: 'A',
+    prompt: 'Listen.',
+  })
+  await insert('tool_executions', { correlation_id: '1', tool_name: 'ear', agent_id: agentId })
+  const winner = { winner_provider: 'wall', winner_response: 'Yes.' }
+  await insert('llm_round_table_results', { result_id: '1', prompt: 'Who?', task_category: 'qa', ...winner })
+  await insert('audit_logs', { action: 'listen' })
+}
+
+/** A product, an order of it, and points. */
+async function insertCommerce(admin: Kysely<DB>, userId: string): Promise<void> {
+  const insert = inserter(admin)
+  const product = { sku: 'sku-1', name: 'A glass', price: '1.00' }
+  const productId = await insert('products', { ...product, inventory_quantity: 3, status: 'published' })
+  const total = { subtotal: '1.00', total_price: '1.00' }
+  const order = await insert('orders', { order_number: '1', user_id: userId, ...total })
+  const line = { sku: 'sku-1', name: 'A glass', quantity: 1, unit_price: '1.00' }
+  await insert('order_items', { order_id: order, product_id: productId, ...line })
+  await insert('point_accounts', { user_id: userId, balance: 5, lifetime_earned: 5, version: 1 })
+  const movement = { change_type: 'earn', amount: 5, direction: 'credit', balance_after: 5 }
+  await insert('points_ledger', { user_id: userId, ...movement, biz_type: 'gift', event_id: '1' })
+}
+
+type TenantTable = keyof {
+  [T in keyof DB as DB[T] extends { org_id: unknown; id: unknown } ? T : never]: true
+}
+
+/** Inserts a row of the neighbour's and returns its id; the database says what is wrong with it. */
+function inserter(admin: Kysely<DB>) {
+  return async (
+    table: TenantTable extends `ibex_core.${infer Name}` ? Name : never,
+    values: Readonly<Record<string, unknown>>,
+  ): Promise<string> => {
+    const row: Record<string, unknown> = { org_id: neighbourId, ...values }
+    const columns = sql.join(Object.keys(row).map((column) => sql.ref(column)))
+    const { rows } = await sql<{ id: string }>`insert into ${sql.table(`ibex_core.${table}`)} (${columns})
+      values (${sql.join(Object.values(row))}) returning id`.execute(admin)
+    const [inserted] = rows
+    if (inserted === undefined) throw new Error('the insert returned no row')
+    return inserted.id
+  }
 }
 
 async function insertDirective(admin: Kysely<DB>, agentId: string): Promise<string> {

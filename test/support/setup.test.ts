@@ -1,6 +1,15 @@
 import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
-import { insertMemory, insertOrganization, insertSession, insertUser } from './factories.ts'
+import {
+  insertMemory,
+  insertOrganization,
+  insertProduct,
+  insertProject,
+  insertRole,
+  insertSession,
+  insertTeam,
+  insertUser,
+} from './factories.ts'
 import { insertNeighbour, neighbourId } from './neighbour.ts'
 import { emptyDatabase, setup, type TestDatabase } from './setup.ts'
 
@@ -44,6 +53,13 @@ test('makes rows whose unique keys two tenants share', async () => {
     const user = await insertUser(admin, { org_id: id })
     const session = await insertSession(admin, { org_id: id, user_id: user.id })
     const memory = await insertMemory(admin, { org_id: id, session_id: session.id })
+    const made = {
+      team: (await insertTeam(admin, { org_id: id, owner_id: user.id })).slug,
+      role: (await insertRole(admin, { org_id: id })).name,
+      project: (await insertProject(admin, { org_id: id })).slug,
+      product: (await insertProduct(admin, { org_id: id })).sku,
+    }
+    expect(made).toEqual({ team: 'team-1', role: 'Role 1', project: 'project-1', product: 'sku-1' })
     expect(user.email).toBe('user-1@example.com')
     expect(memory.embedding).toHaveLength(384)
   }
