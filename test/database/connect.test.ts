@@ -10,7 +10,7 @@ import { AuthenticationError, ConnectionFailedError, ConnectionPoolTimeoutError 
 import { failure } from '../support/two-tenants.ts'
 import { setup, type TestDatabase } from '../support/setup.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
-import { serverUrl, urlForLogin } from '../tenancy/server-url.ts'
+import { serverUrl, urlForLogin } from '../support/server-url.ts'
 
 const id = '8f14e45f-ceea-467f-a8cf-0d6f3c2b1a90'
 

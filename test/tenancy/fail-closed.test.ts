@@ -11,7 +11,7 @@ import type { DB } from '../../types/database.d.ts'
 import { failure, openTwoTenants, ownersView, type TwoTenants } from '../support/two-tenants.ts'
 import { insertAgent } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
-import { serverUrl, urlForLogin } from './server-url.ts'
+import { serverUrl, urlForLogin } from '../support/server-url.ts'
 
 let bundle: TwoTenants
 

@@ -9,7 +9,7 @@ import { insertOrganization } from '../support/factories.ts'
 import { type TestDatabase, setup } from '../support/setup.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type FlightCounter, countFlights } from './flight-counter.ts'
-import { serverUrl, urlForPort } from './server-url.ts'
+import { serverUrl, urlForPort } from '../support/server-url.ts'
 
 describe('a connection that breaks', skipOnEmbedded('no connection that could break'), () => {
   let server: TestDatabase

@@ -6,7 +6,7 @@ import { failure } from '../support/two-tenants.ts'
 import { setup, type TestDatabase } from '../support/setup.ts'
 import { insertCanaries, race, serverDeeds } from './canaries.ts'
 import { type PgBouncer, skipWithoutPgBouncer, startPgBouncer } from './pgbouncer.ts'
-import { serverUrl, urlForPort } from './server-url.ts'
+import { serverUrl, urlForPort } from '../support/server-url.ts'
 
 describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
   let server: TestDatabase

@@ -6,7 +6,7 @@ import { createDatabase } from '../../src/create-database.ts'
 import { type TestDatabase, setup } from '../support/setup.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type Canary, deeds, foreignRows, insertCanaries, race, serverDeeds } from './canaries.ts'
-import { serverUrl } from './server-url.ts'
+import { serverUrl } from '../support/server-url.ts'
 
 let server: TestDatabase
 let ids: readonly string[]

@@ -7,7 +7,7 @@ import { insertOrganization } from '../support/factories.ts'
 import { type TestDatabase, setup } from '../support/setup.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type FlightCounter, countFlights } from './flight-counter.ts'
-import { serverUrl, urlForPort } from './server-url.ts'
+import { serverUrl, urlForPort } from '../support/server-url.ts'
 
 describe('on the wire', skipOnEmbedded('no network: there are no round trips to count'), () => {
   let server: TestDatabase

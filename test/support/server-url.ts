@@ -1,5 +1,5 @@
 /** The URL of a test database, for what only a server has. */
-import type { TestDatabase } from '../support/setup.ts'
+import type { TestDatabase } from './setup.ts'
 
 /** The URL of the test's database; tests that need it are skipped on the embedded engine. */
 export function serverUrl({ target }: Pick<TestDatabase, 'target'>): string {

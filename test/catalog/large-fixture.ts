@@ -1,0 +1,397 @@
+/** Two tenants, one of them large, with rows in every tenant table: enough that reading a table to its end never pays. */
+import { hash } from 'node:crypto'
+import { type Kysely, sql } from 'kysely'
+import type { DB } from '../../types/database.d.ts'
+import type { FixtureIds } from './repository-calls.ts'
+
+/** How many rows a tenant has in the tables that grow with its use; fewer in the others. */
+export interface FixtureSize {
+  readonly orgId: string
+  readonly rows: number
+}
+
+/**
+ * Fills every tenant table for each tenant, without triggers and foreign keys, and analyzes.
+ *
+ * Row `i` of a table has an id made of its tenant, table and number, so that rows refer to each other and tests to them.
+ */
+export async function fillTenants(admin: Kysely<DB>, sizes: readonly FixtureSize[]): Promise<void> {
+  await admin.transaction().execute(async (trx) => {
+    await sql`set local session_replication_role = replica`.execute(trx)
+    for (const { orgId, rows } of sizes) {
+      for (const fill of fills) await insert(trx, fill, { orgId, rows })
+    }
+  })
+  await sql`analyze`.execute(admin)
+}
+
+/** The ids of a tenant of the fixture. */
+export function readIds({ orgId, rows }: FixtureSize): FixtureIds {
+  const id = (table: string, index: number): string => {
+    const digits = hash('md5', `${orgId}${table}${index}`)
+    return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  }
+  return {
+    orgId,
+    of: (table) => id(table, 1),
+    last: (table) => id(table, Math.ceil(rows * shareOf(table)) - 1),
+  }
+}
+
+interface Fill {
+  readonly table: string
+  /** SQL expressions: `i` is the number of the row, `org` the tenant, `n` the rows that it gets. */
+  readonly values: Readonly<Record<string, string>>
+}
+
+async function insert(db: Kysely<DB>, { table, values }: Fill, { orgId, rows }: FixtureSize): Promise<void> {
+  const columns = Object.keys(values).map((column) => sql.ref(column))
+  const expressions = Object.values(values).map((expression) => sql.raw(expression))
+  await sql`insert into ${sql.table(`ibex_core.${table}`)} (org_id, ${sql.join(columns)})
+    select org::uuid, ${sql.join(expressions)}
+    from (select ${orgId}::text as org, ${rows}::int as n, i
+      from generate_series(0, ${Math.ceil(rows * shareOf(table)) - 1}::int) as i) as series`.execute(db)
+}
+
+/** The share of a tenant's rows that a table gets, where it is not 0.2. */
+const shares: Readonly<Record<string, number>> = {
+  teams: 0.1,
+  team_memberships: 0.4,
+  directive_versions: 0.4,
+  roles: 0.1,
+  projects: 0.1,
+  canon_items: 0.4,
+  sessions: 0.4,
+  messages: 1,
+  checkpoints: 0.4,
+  memories: 0.1,
+  memory_usage: 0.1,
+  memory_relationships: 0.1,
+  agent_executions: 0.4,
+  tool_executions: 0.5,
+  audit_logs: 0.5,
+  orders: 0.4,
+  order_items: 0.6,
+  points_ledger: 0.6,
+}
+
+function shareOf(table: string): number {
+  return shares[table] ?? 0.2
+}
+
+function count(table: string): string {
+  return `ceil(n * ${shareOf(table)})::int`
+}
+
+function ref(table: string, index = 'i'): string {
+  return `md5(org || '${table}' || ((${index}) % ${count(table)}))::uuid`
+}
+
+/** The number of the row among those that have the same parent, from 0. */
+function place(parent: string): string {
+  return `(i / ${count(parent)})`
+}
+
+/** Another parent for each place, so that no pair of parents repeats. */
+function shifted(parent: string, other: string): string {
+  return ref(other, `i % ${count(parent)} + ${place(parent)} * 7`)
+}
+
+function own(table: string): Readonly<Record<'id', string>> {
+  return { id: ref(table) }
+}
+
+function vector(dimensions: number): string {
+  return `(select array_agg(sin(i * 7 + k)) from generate_series(1, ${dimensions}) as k)::vector`
+}
+
+const created = { created_at: 'now() - make_interval(mins => i)' }
+const sha256 = "encode(sha256(i::text::bytea), 'hex')"
+
+const fills: readonly Fill[] = [
+  {
+    table: 'users',
+    values: { ...own('users'), email: "'user' || i || '@example.com'", username: "'user' || i" },
+  },
+  {
+    table: 'teams',
+    values: { ...own('teams'), name: "'Team'", slug: "'team-' || i", owner_id: ref('users') },
+  },
+  {
+    table: 'team_memberships',
+    values: {
+      ...own('team_memberships'),
+      team_id: ref('teams'),
+      user_id: shifted('teams', 'users'),
+      role: "'member'",
+    },
+  },
+  {
+    table: 'agents',
+    values: {
+      ...own('agents'),
+      name: "'Agent'",
+      slug: "'agent-' || i",
+      status: "'active'",
+      team_id: ref('teams'),
+      created_by: ref('users'),
+      ...created,
+    },
+  },
+  {
+    table: 'tokens',
+    values: {
+      ...own('tokens'),
+      user_id: ref('users'),
+      type: "'pat'",
+      hash: sha256,
+      prefix: "'ibx'",
+      name: "'A token'",
+    },
+  },
+  { table: 'directives', values: { ...own('directives'), agent_id: ref('agents') } },
+  {
+    table: 'directive_versions',
+    values: {
+      ...own('directive_versions'),
+      directive_id: ref('directives'),
+      version_num: `${place('directives')} + 1`,
+      content: "'Be kind.'",
+      content_hash: sha256,
+    },
+  },
+  { table: 'roles', values: { ...own('roles'), name: "'Role ' || i" } },
+  {
+    table: 'prompt_templates',
+    values: {
+      ...own('prompt_templates'),
+      role_id: ref('roles'),
+      name: "'Template ' || i",
+      content: "'Be kind.'",
+      is_default: `${place('roles')} = 0`,
+    },
+  },
+  { table: 'projects', values: { ...own('projects'), name: "'Project ' || i", slug: "'project-' || i" } },
+  {
+    table: 'project_roles',
+    values: { ...own('project_roles'), project_id: ref('projects'), role_id: shifted('projects', 'roles') },
+  },
+  {
+    table: 'canon_items',
+    values: {
+      ...own('canon_items'),
+      project_id: ref('projects'),
+      role_id: `case when i % 2 = 0 then ${ref('roles')} end`,
+      type: "(array['ADR', 'CHANGELOG', 'BACKLOG', 'GLOSSARY', 'PMD'])[i % 5 + 1]",
+      title: "'Decision ' || i",
+      body: "'We keep word' || i % 100 || ' and postgres.'",
+      ...created,
+    },
+  },
+  {
+    table: 'sessions',
+    values: {
+      ...own('sessions'),
+      agent_id: ref('agents'),
+      user_id: ref('users'),
+      project_id: ref('projects'),
+      external_id: "'session-' || i",
+      status: "(array['active', 'idle', 'completed', 'completed'])[i % 4 + 1]",
+      turn_count: '2',
+      last_extracted_turn: 'i % 3',
+      last_message_at: 'now() - make_interval(hours => i)',
+      completed_at: 'case when i % 4 > 1 then now() - make_interval(hours => i) end',
+      ...created,
+    },
+  },
+  {
+    table: 'messages',
+    values: {
+      ...own('messages'),
+      session_id: ref('sessions'),
+      seq: `${place('sessions')} + 1`,
+      role: "'user'",
+      content: "'Hello ' || i",
+      token_count: '10',
+      ...created,
+    },
+  },
+  {
+    table: 'attachments',
+    values: {
+      ...own('attachments'),
+      message_id: ref('messages'),
+      filename: "'a'",
+      original_filename: "'a'",
+      file_type: "'image'",
+      mime_type: "'image/png'",
+      file_size: '1',
+      file_path: "'/a/' || i",
+    },
+  },
+  {
+    table: 'checkpoints',
+    values: {
+      ...own('checkpoints'),
+      session_id: ref('sessions'),
+      agent_id: ref('agents'),
+      turn_index: place('sessions'),
+    },
+  },
+  {
+    table: 'memories',
+    values: {
+      ...own('memories'),
+      agent_id: ref('agents'),
+      user_id: ref('users'),
+      session_id: ref('sessions'),
+      content: "'The user likes number ' || i || '.'",
+      content_hash: sha256,
+      category: "'preference'",
+      embedding: vector(384),
+      ...created,
+    },
+  },
+  { table: 'memory_usage', values: { memory_id: ref('memories'), retrieval_count: 'i % 50' } },
+  {
+    table: 'memory_versions',
+    values: {
+      ...own('memory_versions'),
+      memory_id: ref('memories'),
+      version_num: `${place('memories')} + 1`,
+      operation: "'create'",
+      content: "'A memory.'",
+      category: "'preference'",
+      status: "'active'",
+      tier: "'warm'",
+      importance: '5',
+      confidence: '0.8',
+      metadata: "'{}'",
+      changed_by_type: "'system'",
+    },
+  },
+  {
+    table: 'memory_relationships',
+    values: {
+      ...own('memory_relationships'),
+      source_id: ref('memories'),
+      target_id: ref('memories', 'i + 1'),
+      relation_type: "'supports'",
+    },
+  },
+  { table: 'memory_tags', values: { memory_id: ref('memories'), tag: `'tag-' || ${place('memories')}` } },
+  {
+    table: 'rag_documents',
+    values: {
+      ...own('rag_documents'),
+      document_id: "'document-' || i / 4",
+      chunk_index: 'i % 4',
+      total_chunks: '4',
+      content: "'We keep word' || i % 100 || ' and postgres.'",
+      content_hash: sha256,
+      embedding: `case when i < 200 then ${vector(1536)} end`,
+      ...created,
+    },
+  },
+  {
+    table: 'agent_executions',
+    values: {
+      ...own('agent_executions'),
+      execution_id: "'execution-' || i",
+      agent_id: ref('agents'),
+      agent_name: "'Agent'",
+      prompt: "'Do it.'",
+      status: "case when i % 100 = 0 then 'running' else 'completed' end",
+      duration_ms: 'i % 900',
+      ...created,
+    },
+  },
+  {
+    table: 'tool_executions',
+    values: {
+      ...own('tool_executions'),
+      correlation_id: "'request-' || i / 3",
+      tool_name: "'tool-' || i % 9",
+      agent_id: ref('agents'),
+      user_id: ref('users'),
+      status: "case when i % 100 = 0 then 'running' else 'completed' end",
+      duration_ms: 'i % 900',
+      ...created,
+    },
+  },
+  {
+    table: 'llm_round_table_results',
+    values: {
+      result_id: "'result-' || i",
+      prompt: "'Who?'",
+      task_category: "'category-' || i % 20",
+      winner_provider: "'provider-' || i % 5",
+      winner_response: "'Me.'",
+      ...created,
+    },
+  },
+  {
+    table: 'audit_logs',
+    values: { ...own('audit_logs'), action: "'action-' || i % 20", project_id: ref('projects'), ...created },
+  },
+  {
+    table: 'products',
+    values: {
+      ...own('products'),
+      sku: "'sku-' || i",
+      name: "'A product'",
+      category: "'category-' || i % 20",
+      price: '9.90',
+      inventory_quantity: '100',
+      status: "'published'",
+      ...created,
+    },
+  },
+  {
+    table: 'orders',
+    values: {
+      ...own('orders'),
+      order_number: "'order-' || i",
+      user_id: ref('users'),
+      subtotal: '9.90',
+      total_price: '9.90',
+      ...created,
+    },
+  },
+  {
+    table: 'order_items',
+    values: {
+      ...own('order_items'),
+      order_id: ref('orders'),
+      product_id: ref('products'),
+      sku: "'sku'",
+      name: "'A product'",
+      quantity: '1',
+      unit_price: '9.90',
+    },
+  },
+  {
+    table: 'point_accounts',
+    values: {
+      ...own('point_accounts'),
+      user_id: ref('users'),
+      balance: '300',
+      lifetime_earned: '300',
+      version: '3',
+    },
+  },
+  {
+    table: 'points_ledger',
+    values: {
+      ...own('points_ledger'),
+      user_id: ref('users'),
+      change_type: "'earn'",
+      direction: "'credit'",
+      amount: '100',
+      balance_after: `(${place('users')} + 1) * 100`,
+      biz_type: "'gift'",
+      event_id: "'event-' || i",
+      ...created,
+    },
+  },
+]

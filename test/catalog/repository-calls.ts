@@ -1,0 +1,182 @@
+/** A call of every method of every repository, for the test of their plans. */
+import type { BaseRepository } from '../../src/repository/base-repository.ts'
+import type { TenantTransaction } from '../../src/tenant-scope.ts'
+import type { DB } from '../../types/database.d.ts'
+
+/** A tenant of the fixture, and the ids of its rows. */
+export interface FixtureIds {
+  readonly orgId: string
+  /** The id of the second row of a table. */
+  of(table: string): string
+  /** The id of the last row of a table: the one that fewest others refer to. */
+  last(table: string): string
+}
+
+/** One call, and whether it concerns few rows of a tenant however many there are. */
+export interface RepositoryCall {
+  readonly name: string
+  readonly isSelective: boolean
+  readonly call: (trx: TenantTransaction, ids: FixtureIds) => Promise<unknown>
+}
+
+/** A repository of whatever table, for what all have in common. */
+type AnyRepository = BaseRepository<DB, 'ibex_core.agents'>
+type Repositories = {
+  [
+    P in keyof TenantTransaction as TenantTransaction[P] extends { findById: unknown } ? P : never
+  ]: TenantTransaction[P]
+}
+type OwnMethod<R> = Exclude<keyof R, keyof AnyRepository>
+type Call<R> = (repository: R, ids: FixtureIds) => Promise<unknown>
+/** Every method that a repository adds to the base: leaving one out is an error of types. */
+type OwnCalls = {
+  readonly [P in keyof Repositories]: { readonly [M in OwnMethod<Repositories[P]>]: Call<Repositories[P]> }
+}
+
+const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
+
+const ownCalls: OwnCalls = {
+  organizations: { requireActive: async (organizations) => await organizations.requireActive() },
+  users: {},
+  teams: {},
+  teamMemberships: {},
+  tokens: {},
+  agents: {},
+  directives: {},
+  directiveVersions: {},
+  roles: {},
+  promptTemplates: {},
+  projects: {},
+  projectRoles: {},
+  canonItems: {},
+  sessions: {
+    start: async (sessions, ids) => await sessions.start({ agentId: ids.of('agents'), externalId: 'new' }),
+    findByExternalId: async (sessions, ids) => await sessions.findByExternalId(ids.of('agents'), 'session-1'),
+    complete: async (sessions, ids) => await sessions.complete(ids.of('sessions')),
+    abandonIdle: async (sessions) => await sessions.abandonIdle({ idleSeconds: 3_600, limit: 5 }),
+  },
+  messages: {},
+  attachments: {},
+  checkpoints: {
+    append: async (checkpoints, ids) => await checkpoints.append({ sessionId: ids.of('sessions') }),
+    latest: async (checkpoints, ids) => await checkpoints.latest(ids.of('sessions')),
+    since: async (checkpoints, ids) => await checkpoints.since(ids.of('sessions'), -1),
+  },
+  memories: {
+    add: async (memories, ids) =>
+      await memories.add({
+        agentId: ids.of('agents'),
+        content: 'New.',
+        embedding,
+        category: 'factual',
+        tags: ['a'],
+      }),
+    addMany: async (memories, ids) =>
+      await memories.addMany([
+        { agentId: ids.of('agents'), content: 'The user likes number 1.', embedding, category: 'factual' },
+        { agentId: null, content: 'New.', embedding, category: 'factual', tags: ['a'] },
+      ]),
+    findSimilar: async (memories, ids) =>
+      await memories.findSimilar({
+        embedding,
+        agentId: ids.of('agents'),
+        tags: ['tag-0'],
+        minConfidence: 0.1,
+      }),
+    tagsOf: async (memories, ids) => await memories.tagsOf(ids.of('memories')),
+    addTags: async (memories, ids) => await memories.addTags(ids.of('memories'), ['new']),
+    removeTags: async (memories, ids) => await memories.removeTags(ids.of('memories'), ['tag-0']),
+  },
+  memoryVersions: {},
+  memoryRelationships: {},
+  memoryTags: {},
+  memoryUsage: {},
+  documents: {},
+  llmProviders: {},
+  llmModels: {},
+  agentExecutions: {},
+  toolExecutions: {},
+  roundTableResults: {},
+  auditLogs: {},
+  products: {},
+  orders: {},
+  orderItems: {},
+  points: {},
+  pointsLedger: {},
+}
+
+/** What all repositories have, of the tables that have an id. */
+const commonCalls: Readonly<Record<string, CommonCall>> = {
+  findById: async (repository, id) => await repository.findById(id),
+  find: async (repository) => await repository.find(),
+  findPage: async (repository) => {
+    const { nextCursor } = await repository.findPage({ limit: 2 })
+    await repository.findPage({ limit: 2, after: nextCursor })
+  },
+  count: async (repository) => await repository.count(),
+  exists: async (repository, id) => await repository.exists({ id }),
+  delete: async (repository, id) => await repository.delete(id),
+}
+
+type CommonCall = (repository: AnyRepository, id: string) => Promise<unknown>
+
+/** What concerns a large part of a tenant's rows by its nature. */
+const wholeTenant: ReadonlySet<string> = new Set(['find', 'count', 'sessions.abandonIdle'])
+
+/** Tables of all tenants, the tenants' own, and those without an id. */
+const otherKeys: ReadonlySet<string> = new Set([
+  'organizations',
+  'llmProviders',
+  'llmModels',
+  'memoryTags',
+  'memoryUsage',
+])
+const appendOnly: ReadonlySet<string> = new Set([
+  'directiveVersions',
+  'checkpoints',
+  'memoryVersions',
+  'auditLogs',
+  'pointsLedger',
+])
+
+/** All calls, by `repository.method`. */
+export const everyCall: readonly RepositoryCall[] = [...callsOfEach(), ...callsOfAll()]
+
+function callsOfEach(): readonly RepositoryCall[] {
+  return Object.entries(ownCalls).flatMap(([property, methods]) =>
+    Object.entries<Call<never>>(methods).map(([method, call]) => ({
+      name: `${property}.${method}`,
+      isSelective: !wholeTenant.has(`${property}.${method}`),
+      // the type of `ownCalls` ties each call to the repository of its name
+      call: async (trx, ids) => await call(repositoryOf(trx, property) as never, ids),
+    })),
+  )
+}
+
+function callsOfAll(): readonly RepositoryCall[] {
+  return Object.keys(ownCalls)
+    .filter((property) => !otherKeys.has(property))
+    .flatMap((property) =>
+      Object.entries(commonCalls)
+        .filter(([method]) => !(method === 'delete' && appendOnly.has(property)))
+        .map(([method, call]) => ({
+          name: `${property}.${method}`,
+          isSelective: !wholeTenant.has(method),
+          call: async (trx: TenantTransaction, ids: FixtureIds) => {
+            const repository = repositoryOf(trx, property)
+            return await call(repository, ids.last(tableOf(repository)))
+          },
+        })),
+    )
+}
+
+function repositoryOf(trx: TenantTransaction, property: string): AnyRepository {
+  // `ownCalls` has the names of repositories only; what is called on all of them does not depend on the table
+  return trx[property as keyof Repositories] as unknown as AnyRepository
+}
+
+function tableOf(repository: AnyRepository): string {
+  // protected: only subclasses and this test look at it
+  const { table } = repository as unknown as { readonly table: { readonly name: string } }
+  return table.name.replace('ibex_core.', '')
+}
