@@ -19,8 +19,9 @@ const wallClock: ScalarType = { select: 'Date', insert: ['string'] }
 /**
  * By name in `pg_type`. A type that is not listed arrives as the text that PostgreSQL prints.
  *
- * `date` arrives as `YYYY-MM-DD` and `vector` as {@link Vector}: the pool sees to that. `bigint` and `numeric` do not
- * fit into a number. `json` and `jsonb` are typed by their CHECK, see `column-type.ts`.
+ * `date` arrives as `YYYY-MM-DD` and `vector` as {@link Vector}: the pool sees to that. `bigint` does not fit into a
+ * number, and `numeric`, which money is stored in, is read and written as text only: a number is floating point.
+ * `json` and `jsonb` are typed by their CHECK, see `column-type.ts`.
  */
 export const scalarTypes: Readonly<Record<string, ScalarType>> = {
   bool: { select: 'boolean' },
@@ -32,7 +33,6 @@ export const scalarTypes: Readonly<Record<string, ScalarType>> = {
   int4: number,
   int8: bigint,
   interval,
-  numeric: { select: 'string', insert: ['number', 'string'] },
   oid: number,
   point,
   timestamp: wallClock,
@@ -42,7 +42,8 @@ export const scalarTypes: Readonly<Record<string, ScalarType>> = {
 /**
  * The element types whose arrays `pg` takes apart; an array of any other type arrives as its text, `{a,b}`.
  *
- * The list is that of pg-types' text parsers; of enums, domains and extensions it knows none.
+ * The list is that of pg-types' text parsers; of enums, domains and extensions it knows none. The pool keeps the elements
+ * of `date[]` and `numeric[]` as texts.
  */
 export const arrayTypes: Readonly<Record<string, ScalarType>> = {
   bool: { select: 'boolean' },
@@ -59,8 +60,7 @@ export const arrayTypes: Readonly<Record<string, ScalarType>> = {
   interval,
   macaddr: text,
   money: text,
-  // unlike a single numeric, which arrives as text
-  numeric: { select: 'number', insert: ['number', 'string'] },
+  numeric: text,
   numrange: text,
   oid: number,
   point,

@@ -1,4 +1,4 @@
-/** How values arrive: `pg`'s parsers, dates as text, and the types of extensions by their name. */
+/** How values arrive: `pg`'s parsers, dates and numerics as text, and the types of extensions by their name. */
 import pg from 'pg'
 
 /** Turns the text form of a value into what a row holds. */
@@ -22,6 +22,8 @@ export class TypeParsers {
     // a date has no time zone: a JavaScript Date would shift it by a day for half of the world
     this.#byOid.set(pg.types.builtins.DATE, String)
     this.#byOid.set(dateArray, parserOf(textArray))
+    // pg would make floating point of the elements, which a single numeric is spared
+    this.#byOid.set(numericArray, parserOf(textArray))
     this.#builtins = this.#byOid.size
   }
 
@@ -46,6 +48,7 @@ export class TypeParsers {
 }
 
 const dateArray = 1182
+const numericArray = 1231
 const textArray = 1009
 
 /** pg types the oids it knows as a closed list; it takes any. */

@@ -2,7 +2,7 @@
 import { expressionBuilder, sql } from 'kysely'
 import type { Expression, ExpressionBuilder, RawBuilder, SqlBool } from 'kysely'
 import { InvalidArgumentError } from '../errors.ts'
-import { assertColumn, toColumnValue } from './column-values.ts'
+import { assertColumn, checkDecimal, toColumnValue } from './column-values.ts'
 import type { TableDefinition } from './table-definition.ts'
 
 type AnyBuilder = ExpressionBuilder<{ readonly row: Record<string, unknown> }, 'row'>
@@ -49,11 +49,9 @@ const builder: AnyBuilder = expressionBuilder()
 
 function columnCondition(table: TableDefinition, column: string, value: unknown): Expression<SqlBool> {
   assertColumn(table, column)
+  const argument = `filter on "${column}"`
   if (value === undefined) {
-    throw new InvalidArgumentError(
-      `filter on "${column}"`,
-      'is undefined: leave the key out, or pass null for "is null"',
-    )
+    throw new InvalidArgumentError(argument, 'is undefined: leave the key out, or pass null for "is null"')
   }
   const reference = columnOf(table, column)
   if (value === null) return sql<SqlBool>`${reference} is null`
@@ -61,10 +59,12 @@ function columnCondition(table: TableDefinition, column: string, value: unknown)
   if (Array.isArray(value) && isScalar(type)) {
     for (const item of value) {
       if (item === undefined || item === null)
-        throw new InvalidArgumentError(`filter on "${column}"`, 'holds null or undefined in its list')
+        throw new InvalidArgumentError(argument, 'holds null or undefined in its list')
+      checkDecimal(argument, type, item)
     }
     return sql<SqlBool>`${reference} = any(${value})`
   }
+  checkDecimal(argument, type, value)
   return sql<SqlBool>`${reference} = ${toColumnValue(type, value)}`
 }
 

@@ -36,7 +36,7 @@ same<Equal<Row['big'], string | null>>()
 same<Equal<Row['body'], string>>()
 same<Equal<Row['labels'], string[] | null>>()
 same<Equal<Row['tags'], string[]>>()
-same<Equal<Row['prices'], number[]>>()
+same<Equal<Row['prices'], string[]>>()
 same<Equal<Row['price'], string>>()
 same<Equal<Row['serial'], string>>()
 same<Equal<Row['addresses'], string[] | null>>()
@@ -56,7 +56,7 @@ same<Equal<keyof DB & ('nasty.child' | 'nasty.parts'), 'nasty.child' | 'nasty.pa
 
 const story: NewNastyStory = {
   body: 'text', one: 'only', either: 'left', stars: 1, debt: -1, twice: 'b', leaky: 'x', shouted: 'A', negated: 'x',
-  guarded: 'a', coded: '1', cut: 'a', padded: 'a', trimmed: 'a', feeling: 'ok', feelings: ['ok'], price: 1, anything: { a: [1] },
+  guarded: 'a', coded: '1', cut: 'a', padded: 'a', trimmed: 'a', feeling: 'ok', feelings: ['ok'], price: '0.10', anything: { a: [1] },
 }
 const change: NastyStoryPatch = { counter: 1n, held_at: '2026-01-01', tags: ['a'] as const, list: '[]' as JsonText }
 // @ts-expect-error always generated: no insert
@@ -79,9 +79,13 @@ const bareText: NastyStoryPatch = { anything: 'text' }
 const noObject: NastyStoryPatch = { settings: '[]' as JsonText }
 // @ts-expect-error an array is no object either
 const listAsObject: NastyStoryPatch = { settings: [1] }
+// @ts-expect-error floating point: 0.1 + 0.2 is not 0.3
+const price: NastyStoryPatch = { price: 0.1 }
+// @ts-expect-error nor in a list
+const prices: NastyStoryPatch = { prices: [0.1] }
 // @ts-expect-error a Date would be shifted by the time zone
 const clock: NastyStoryPatch = { clock: new Date() }
 // @ts-expect-error not in the list
 const status: NastyStoryPatch = { status: 'lost' }
-export { bareAny, bareList, bareText, change, clock, id, listAsObject, noObject, serial, status, tenant, tenantAlone, words }
+export { bareAny, bareList, bareText, change, clock, id, listAsObject, noObject, price, prices, serial, status, tenant, tenantAlone, words }
 `

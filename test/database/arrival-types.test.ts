@@ -19,6 +19,7 @@ const cases: readonly (readonly [string, string, unknown])[] = [
   ['a point in time as a Date', "'2024-02-29 12:00:00+02'::timestamptz", new Date('2024-02-29T10:00:00Z')],
   ['bigint as text, which loses no digit', '9007199254740993::bigint', '9007199254740993'],
   ['numeric as text, which loses no cent', '12345678901234.10::numeric(20,2)', '12345678901234.10'],
+  ['numerics as texts', 'array[0.10, null]::numeric(20,2)[]', ['0.10', null]],
   ['real as a number', '0.5::real', 0.5],
   ['int as a number', '7::int', 7],
   ['jsonb as an object', `'{"a": [1]}'::jsonb`, { a: [1] }],

@@ -20,6 +20,7 @@ export async function createSamples<D>(db: Kysely<D>): Promise<void> {
       object: { type: 'jsonb', default: "'{}'" },
       anything: { type: 'jsonb', optional: true },
       amount: { type: 'numeric(10,2)', default: '0' },
+      amounts: { type: 'numeric(10,2)[]', default: "'{}'" },
       big: { type: 'bigint', optional: true },
       flag: { type: 'boolean', default: 'false' },
       bytes: { type: 'bytea', optional: true },
@@ -41,7 +42,8 @@ interface Samples {
   uuids: ColumnType<string[] | null, readonly string[] | null | undefined>
   object: ColumnType<JsonValue, JsonValue | undefined>
   anything: ColumnType<JsonValue | null, JsonValue | undefined>
-  amount: ColumnType<string, string | number | undefined>
+  amount: Generated<string>
+  amounts: ColumnType<string[], readonly string[] | undefined, readonly string[]>
   big: ColumnType<string | null, string | bigint | null | undefined>
   flag: Generated<boolean>
   bytes: ColumnType<Buffer | null, Buffer | null | undefined>
@@ -71,6 +73,7 @@ const samples = {
     object: 'jsonb',
     anything: 'jsonb',
     amount: 'numeric(10,2)',
+    amounts: 'numeric(10,2)[]',
     big: 'bigint',
     flag: 'boolean',
     bytes: 'bytea',

@@ -7,6 +7,7 @@ import type { TenantScope, TenantTransaction } from '../../src/tenant-scope.ts'
 import type { Vector } from '../../src/vector/vector.ts'
 import type { Agent, Agents, DB, Memory, MemoryTag, NewAgent } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
+import type { SamplesDB } from '../repository/samples.ts'
 
 declare const tenant: TenantScope
 declare const trx: TenantTransaction
@@ -83,6 +84,17 @@ const byListOfJson: AgentFilter = { config: [{ key: 'value' }] }
 // @ts-expect-error likewise: numbers in a list are one vector
 const byListOfVectors: Filter<DB, 'ibex_core.memories'> = { embedding: [embedding] }
 
+// money is text, written, changed or compared
+type Amounts = Pick<NewRow<SamplesDB, 'public.samples'>, 'amount' | 'amounts'>
+const paid: Amounts = { amount: '12.50', amounts: ['12.50'] }
+const byAmount: Filter<SamplesDB, 'public.samples'> = { amount: ['12.50', '0'] }
+// @ts-expect-error floating point
+const floating: Amounts = { amount: 12.5 }
+// @ts-expect-error in a list too
+const floatingList: Amounts = { amounts: [12.5] }
+// @ts-expect-error and in a filter
+const byFloating: Filter<SamplesDB, 'public.samples'> = { amount: 12.5 }
+
 // pages are ordered by what cannot be null, reads by anything
 void tenant.agents.findPage({ orderBy: { created_at: 'desc', id: 'asc' } })
 void tenant.agents.find({ orderBy: { last_active_at: 'desc' } })
@@ -121,10 +133,12 @@ class AgentRepository extends BaseRepository<DB, 'ibex_core.agents'> {
 export {
   AgentRepository,
   bare,
+  byAmount,
   byArray,
   byBoolean,
   byDates,
   byExpression,
+  byFloating,
   byImpossibleNull,
   byJson,
   byList,
@@ -136,6 +150,8 @@ export {
   byValue,
   byVector,
   confused,
+  floating,
+  floatingList,
   fromGenerated,
   generated,
   idle,
@@ -146,6 +162,7 @@ export {
   moved,
   nameless,
   outside,
+  paid,
   renamed,
   upwards,
 }
