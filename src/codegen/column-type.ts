@@ -9,6 +9,7 @@ import {
 } from 'kysely-codegen'
 import type { ExpressionNode } from 'kysely-codegen'
 import type { ColumnDescription, TableDescription } from './describe-schema.ts'
+import { isJson } from './json-types.ts'
 import { arrayTypes, scalarTypes } from './scalar-types.ts'
 import type { ScalarType } from './scalar-types.ts'
 
@@ -71,14 +72,23 @@ function elementType(column: ColumnDescription): ReadAndWrite | undefined {
 }
 
 /** JSON arrays and strings must be written as text, see `JsonText` in `shared-types.ts`. */
-function jsonType({ jsonType: type }: ColumnDescription): ReadAndWrite {
+function jsonType({ jsonType: type, namedType }: ColumnDescription): ReadAndWrite {
+  if (namedType !== undefined) return namedJsonType(namedType.name, type)
   if (type === 'object') return same(names(['JsonObject']))
   if (type === 'array') return { select: names(['JsonArray']), write: names(['JsonText']) }
   return { select: names(['JsonValue']), write: names(['JsonObject', 'JsonText', 'boolean', 'number']) }
 }
 
-function isJson(column: ColumnDescription): boolean {
-  return column.baseType === 'jsonb' || column.baseType === 'json'
+function namedJsonType(name: string, type: string | undefined): ReadAndWrite {
+  const select = names([name])
+  if (type === 'object') return same(select)
+  if (type === 'array') return { select, write: names(['JsonText']) }
+  // nothing says whether the type is of arrays or texts, which must be written as text
+  const asItIs = new GenericExpressionNode('Exclude', [
+    new IdentifierNode(name),
+    union(names(['ReadonlyArray<unknown>', 'string'])),
+  ])
+  return { select, write: [asItIs, ...names(['JsonText'])] }
 }
 
 function vectorType({ modifier }: ColumnDescription): ExpressionNode {

@@ -8,6 +8,13 @@ import { findTenantColumn } from './tenant-column.ts'
 import { readJsonType, readValueList } from './value-list.ts'
 import type { ValueList } from './value-list.ts'
 
+/** A type, and the module that exports it. */
+export interface JsonTypeName {
+  readonly name: string
+  /** As the generated file must write it: `../src/notes/note-layout.js`, or the name of a package. */
+  readonly from: string
+}
+
 /** A column with all that its TypeScript type depends on. */
 export interface ColumnDescription extends Omit<CatalogColumn, 'checks' | 'schema' | 'table'> {
   readonly comment: string | null
@@ -15,6 +22,8 @@ export interface ColumnDescription extends Omit<CatalogColumn, 'checks' | 'schem
   readonly values: ValueList | undefined
   /** `object` or `array`, when a CHECK says that the JSON is one. */
   readonly jsonType: string | undefined
+  /** The type of the JSON, when the caller named one. */
+  readonly namedType?: JsonTypeName
 }
 
 /** A table or view with all that its types and its manifest depend on. */

@@ -5,5 +5,6 @@
  */
 export { generateTypes } from './generate-types.ts'
 export type { GenerateTypesOptions, GeneratedFiles } from './generate-types.ts'
+export type { JsonTypeName } from './describe-schema.ts'
 export { findDrift, writeFiles } from './generated-file.ts'
 export type { GeneratedFile } from './generated-file.ts'

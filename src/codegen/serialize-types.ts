@@ -48,7 +48,10 @@ export function serializeTypes(tables: readonly TableDescription[], options: Ser
   parts.push(documented('Every table and view by its qualified name.', declareInterface('DB', keys)))
   const body = parts.join('\n\n')
   const helpers = usedSharedTypes(body)
-  const imports = importStatements([...helpers, body].join('\n'), options.vectorImport)
+  const imports = importStatements([...helpers, body].join('\n'), [
+    [options.vectorImport, ['Vector']],
+    ...namedTypes(tables),
+  ])
   return `${[header(options.command), imports, ...helpers, body].filter((part) => part !== '').join('\n\n')}\n`
 }
 
@@ -115,12 +118,19 @@ function usedSharedTypes(body: string): readonly string[] {
     )
 }
 
-function importStatements(text: string, vectorImport: string): string {
-  const sources = [
-    ['kysely', ['ColumnType', 'Insertable', 'Selectable', 'Updateable']],
-    [vectorImport, ['Vector']],
-  ] as const
-  return sources
+/** A module, and what may be imported from it. */
+type Source = readonly [module: string, names: readonly string[]]
+
+/** The types that the caller named for JSON columns, by module. */
+function namedTypes(tables: readonly TableDescription[]): readonly Source[] {
+  const types = tables.flatMap(({ columns }) => columns.flatMap(({ namedType }) => namedType ?? []))
+  const sources = [...new Map(types.map(({ name, from }) => [name, from]))]
+  const modules = Map.groupBy(sources, ([, from]) => from)
+  return Array.from(modules, ([from, named]) => [from, named.map(([name]) => name)])
+}
+
+function importStatements(text: string, sources: readonly Source[]): string {
+  return [['kysely', ['ColumnType', 'Insertable', 'Selectable', 'Updateable']] as const, ...sources]
     .map(([source, names]) => ({ source, names: names.filter((name) => isMentioned(name, text)) }))
     .filter(({ names }) => names.length > 0)
     .map(

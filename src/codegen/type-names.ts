@@ -21,8 +21,8 @@ export interface TableNames {
 /**
  * Names the types of every table, by the table's qualified name; no two are alike.
  *
- * A table whose name is taken (by a table of the same name in another schema, or by `JsonValue` and its like) gets its
- * schema in front. A name that has no plural (`memory_usage`) is the row's; the table is then `MemoryUsageTable`.
+ * A table whose name is taken (by a table of the same name in another schema, by `JsonValue` and its like, or by the type
+ * of a JSON column) gets its schema in front. A name that has no plural (`memory_usage`) is the row's; the table is then `MemoryUsageTable`.
  *
  * @param singular exceptions to the rules of English: `{ data: 'data' }`.
  */
@@ -31,7 +31,7 @@ export function nameTypes(
   singular: Readonly<Record<string, string>> = {},
 ): ReadonlyMap<string, TableNames> {
   const { singularize = String } = new TypeScriptSerializer({ singularize: { ...singular } })
-  const taken = new Set(['DB', 'ReadonlyArray', ...importedNames, ...sharedTypes.keys()])
+  const taken = new Set([...ownNames, ...namedTypes(tables)])
   const shared = Map.groupBy(tables, (table) => pascalCase(table.name))
   const names = new Map<string, MutableNames>()
   for (const table of tables) {
@@ -50,8 +50,24 @@ export function nameTypes(
   return names
 }
 
-/** What the generated file imports or uses of the language itself. */
-const importedNames = ['Buffer', 'ColumnType', 'Date', 'Insertable', 'Selectable', 'Updateable', 'Vector']
+/** What the generated file declares, imports or uses of the language itself, whatever the schema. */
+export const ownNames: ReadonlySet<string> = new Set([
+  'Buffer',
+  'ColumnType',
+  'DB',
+  'Date',
+  'Exclude',
+  'Insertable',
+  'ReadonlyArray',
+  'Selectable',
+  'Updateable',
+  'Vector',
+  ...sharedTypes.keys(),
+])
+
+function namedTypes(tables: readonly TableDescription[]): readonly string[] {
+  return tables.flatMap(({ columns }) => columns.flatMap(({ namedType }) => namedType?.name ?? []))
+}
 
 interface MutableNames extends TableNames {
   readonly valueLists: Map<string, string>

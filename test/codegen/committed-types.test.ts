@@ -20,6 +20,6 @@ it('commits the types and the manifest that the migrated database has, on every 
 
 it('commits declarations that compile: a .d.ts is not checked by the project itself', async () => {
   const types = await readFile(sourcePath('types/database.d.ts'), 'utf8')
-  const text = types.replace('../src/vector/vector.js', sourcePath('src/vector/vector.ts'))
+  const text = types.replaceAll(/"\.\.\/(src\/.*)\.js"/g, (_, path: string) => `"${sourcePath(path)}.ts"`)
   expect(await compile({ 'database.ts': text })).toBe('')
 })
