@@ -19,14 +19,22 @@ const usage = `usage: npm run types:generate [-- --url <postgres url>] [--check]
   --url    introspect this database as it is, instead of a migrated embedded one
   --check  write nothing; print the difference and exit with 1 when the files are not up to date`
 
+// .js is found beside the sources and beside what is published, where a declaration file is not rewritten
+const agentConfig = '../src/agents/agent-config.js'
+
 /** Generates the two committed files of this package from the database, whatever it is. */
 export async function generateCommittedFiles<DB>(db: Kysely<DB>): Promise<readonly GeneratedFile[]> {
   const { types, tables } = await generateTypes(db, {
     schemas: ['ibex_core'],
     command: 'npm run types:generate',
-    // .js is found beside the sources and beside what is published, where a declaration file is not rewritten
     vectorImport: '../src/vector/vector.js',
     definitionImport: '../src/repository/table-definition.ts',
+    jsonTypes: {
+      'ibex_core.agents.model_config': { name: 'AgentModelConfig', from: agentConfig },
+      'ibex_core.agents.memory_config': { name: 'AgentMemoryConfig', from: agentConfig },
+      'ibex_core.agents.boundaries': { name: 'AgentBoundaries', from: agentConfig },
+      'ibex_core.agents.personality': { name: 'AgentPersonality', from: agentConfig },
+    },
   })
   return [
     { path: join(root, 'types/database.d.ts'), text: types },

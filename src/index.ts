@@ -57,6 +57,18 @@ export { AuditLogRepository } from './executions/audit-log-repository.ts'
 export { ProductRepository } from './commerce/product-repository.ts'
 export { OrderRepository } from './commerce/order-repository.ts'
 export { PointsRepository } from './commerce/points-repository.ts'
+export { AgentRepository } from './agents/agent-repository.ts'
+export type {
+  AgentAutonomy,
+  AgentBoundaries,
+  AgentConfig,
+  AgentConfigPatch,
+  AgentMemoryConfig,
+  AgentModelConfig,
+  AgentPersonality,
+  RetrievalWeights,
+  VoiceExample,
+} from './agents/agent-config.ts'
 export { SessionRepository } from './sessions/session-repository.ts'
 export type { SessionStart } from './sessions/session-repository.ts'
 export { CheckpointRepository } from './sessions/checkpoint-repository.ts'

@@ -4,6 +4,7 @@ import { tables } from '../types/tables.ts'
 import { OrderRepository } from './commerce/order-repository.ts'
 import { PointsRepository } from './commerce/points-repository.ts'
 import { ProductRepository } from './commerce/product-repository.ts'
+import { AgentRepository } from './agents/agent-repository.ts'
 import { AgentExecutionRepository } from './executions/agent-execution-repository.ts'
 import { AuditLogRepository } from './executions/audit-log-repository.ts'
 import { RoundTableRepository } from './executions/round-table-repository.ts'
@@ -51,8 +52,8 @@ export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
     return this.#make('tokens', (scope) => new TokenRepository(scope))
   }
 
-  get agents(): PlainRepository<'ibex_core.agents'> {
-    return this.#plain(tables['ibex_core.agents'])
+  get agents(): AgentRepository {
+    return this.#make('agents', (scope) => new AgentRepository(scope))
   }
 
   get directives(): PlainRepository<'ibex_core.directives'> {

@@ -2,6 +2,7 @@
 
 import type { ColumnType, Insertable, Selectable, Updateable } from "kysely";
 import type { Vector } from "../src/vector/vector.js";
+import type { AgentPersonality, AgentModelConfig, AgentMemoryConfig, AgentBoundaries } from "../src/agents/agent-config.js";
 
 /** A column with a default: it may be left out of an insert. */
 export type Generated<T> = ColumnType<T, T | undefined, T>;
@@ -76,13 +77,13 @@ export interface Agents {
   status: Generated<AgentStatus>;
   config: Generated<JsonObject>;
   metadata: Generated<JsonObject>;
-  personality: Generated<JsonObject>;
+  personality: Generated<AgentPersonality>;
   /** Which language model answers and how; model_name "default" leaves the choice to the service. */
-  model_config: Generated<JsonObject>;
+  model_config: Generated<AgentModelConfig>;
   /** How memories are extracted and searched; the weights add up to 1. */
-  memory_config: Generated<JsonObject>;
+  memory_config: Generated<AgentMemoryConfig>;
   /** What the agent may do without asking. */
-  boundaries: Generated<JsonObject>;
+  boundaries: Generated<AgentBoundaries>;
   shared_skill_names: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
   custom_skill_names: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
   disabled_skill_names: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
@@ -610,7 +611,7 @@ export interface OrderItems {
   sku: string;
   name: string;
   quantity: number;
-  unit_price: ColumnType<string, number | string, number | string>;
+  unit_price: string;
   created_at: ColumnType<Date, Date | string | undefined, Date | string>;
   /** When the row last really changed; set by a trigger. */
   updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
@@ -639,9 +640,9 @@ export interface Orders {
   user_id: string | null;
   status: Generated<OrderStatus>;
   /** The sum of the items. */
-  subtotal: ColumnType<string, number | string, number | string>;
+  subtotal: string;
   /** What is to be paid: subtotal, shipping, taxes, discounts. */
-  total_price: ColumnType<string, number | string, number | string>;
+  total_price: string;
   /** Shipping, payment and the like. */
   metadata: Generated<JsonObject>;
   created_at: ColumnType<Date, Date | string | undefined, Date | string>;
@@ -778,7 +779,7 @@ export interface Products {
   name: string;
   description: string | null;
   category: string | null;
-  price: ColumnType<string, number | string, number | string>;
+  price: string;
   /** How many are there to sell. */
   inventory_quantity: Generated<number>;
   status: Generated<ProductStatus>;

@@ -2,6 +2,7 @@
 import { expressionBuilder, sql } from 'kysely'
 import type { Expression, ExpressionBuilder, RawBuilder, SqlBool } from 'kysely'
 import { InvalidArgumentError } from '../errors.ts'
+import { isPlainObject } from '../tenancy/arguments.ts'
 import { assertColumn, checkDecimal, toColumnValue } from './column-values.ts'
 import type { TableDefinition } from './table-definition.ts'
 
@@ -21,6 +22,7 @@ export type UntypedFilter = Readonly<Record<string, unknown>> | ((eb: AnyBuilder
 export function filterConditions(table: TableDefinition, filter: UntypedFilter = {}): Expression<SqlBool>[] {
   // in brackets: "or" in a raw expression would otherwise reach beyond the tenant's condition
   if (typeof filter === 'function') return [sql<SqlBool>`(${filter(builder)})`]
+  // a Map, an array or an instance has no columns of its own, so it would match every row
   if (!isPlainObject(filter))
     throw new InvalidArgumentError('where', 'must be an object of columns, or a function')
   return Object.entries(filter).map(([column, value]) => columnCondition(table, column, value))
@@ -66,13 +68,6 @@ function columnCondition(table: TableDefinition, column: string, value: unknown)
   }
   checkDecimal(argument, type, value)
   return sql<SqlBool>`${reference} = ${toColumnValue(type, value)}`
-}
-
-/** A Map, an array or an instance has no columns of its own, so as a filter it would match every row. */
-function isPlainObject(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || prototype === Object.prototype
 }
 
 function isScalar(type: string): boolean {

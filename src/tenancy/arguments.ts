@@ -8,6 +8,13 @@ export function isUuid(value: unknown): value is string {
   return typeof value === 'string' && uuid.test(value)
 }
 
+/** Tells whether a value is an object of keys and values, and no array, Date, Map or other instance. */
+export function isPlainObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
+}
+
 /**
  * Checks a number that counts something, and returns it.
  *

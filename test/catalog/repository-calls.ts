@@ -41,7 +41,10 @@ const ownCalls: OwnCalls = {
   teams: {},
   teamMemberships: {},
   tokens: {},
-  agents: {},
+  agents: {
+    configure: async (agents, ids) =>
+      await agents.configure(ids.of('agents'), { model_config: { temperature: 0.1 } }),
+  },
   directives: {},
   directiveVersions: {},
   roles: {},

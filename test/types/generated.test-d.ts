@@ -1,7 +1,15 @@
 import type { Insertable, Selectable, Updateable } from 'kysely'
 import { expectTypeOf } from 'vitest'
+import type {
+  AgentBoundaries,
+  AgentMemoryConfig,
+  AgentModelConfig,
+  AgentPersonality,
+} from '../../src/agents/agent-config.ts'
 import type { Vector } from '../../src/vector/vector.ts'
 import type {
+  Agent,
+  AgentPatch,
   DB,
   DirectiveVersion,
   JsonObject,
@@ -50,6 +58,12 @@ expectTypeOf<Organization['billing_cycle_anchor']>().toEqualTypeOf<string | null
 expectTypeOf<Token['use_count']>().toEqualTypeOf<string>()
 expectTypeOf<Token['last_used_ip']>().toEqualTypeOf<string | null>()
 
+// JSON of a known shape
+expectTypeOf<Agent['model_config']>().toEqualTypeOf<AgentModelConfig>()
+expectTypeOf<Agent['memory_config']>().toEqualTypeOf<AgentMemoryConfig>()
+expectTypeOf<Agent['boundaries']>().toEqualTypeOf<AgentBoundaries>()
+expectTypeOf<Agent['personality']>().toEqualTypeOf<AgentPersonality>()
+
 // an insert needs what has no default, and only that
 const memory: NewMemory = { content: 'text', content_hash: 'hash', category: 'factual', embedding }
 const organization: NewOrganization = { name: 'Ibex', slug: 'ibex' }
@@ -81,6 +95,10 @@ const renamedTenant: OrganizationPatch = { id: 'other' }
 const arrayAsJson: MemoryPatch = { metadata: [1, 2] }
 // @ts-expect-error the CHECK wants an object
 const textAsJson: MemoryPatch = { metadata: '[]' as JsonText }
+// @ts-expect-error a whole object: a key is missing
+const incomplete: AgentPatch = { boundaries: { max_autonomy: 'execute' } }
+// @ts-expect-error misspelt
+const misspelt: AgentPatch = { personality: { tome: 'dry' } }
 // @ts-expect-error a Date is a moment, a date is a day
 const anchor: OrganizationPatch = { billing_cycle_anchor: new Date() }
 
@@ -98,6 +116,8 @@ export {
   dimension,
   empty,
   generated,
+  incomplete,
+  misspelt,
   moved,
   numbers,
   organization,

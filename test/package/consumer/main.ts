@@ -85,6 +85,11 @@ const memory = { agentId: null, content: 'Ana lives in Porto.', embedding, categ
 await mine.memories.add(memory)
 expect('remembers', (await mine.memories.findSimilar({ embedding })).length === 1)
 expect('keeps memories apart', (await theirs.memories.findSimilar({ embedding })).length === 0)
+const { memory_config: memoryConfig } = await mine.agents.insert({ name: 'Guide', slug: 'guide' })
+const weight: number = memoryConfig.retrieval_weights.relevance
+expect('knows the shape of a JSON column', weight === 0.4)
+// @ts-expect-error: it has no such key
+expect('and nothing beyond it', memoryConfig.budget === undefined)
 let refusal: unknown
 try {
   database.forTenant('')
