@@ -17,6 +17,11 @@ export class RowReader {
     this.#template = Object.fromEntries(this.#names.map((name) => [name, null]))
   }
 
+  /** How the values of a column are read; undefined when the rows have no such column. */
+  parserOf(name: string): Parser | undefined {
+    return this.#parsers[this.#names.indexOf(name)]
+  }
+
   read(values: readonly (string | null)[]): Row {
     const row = { ...this.#template }
     for (let index = 0; index < values.length; index++) {

@@ -7,6 +7,7 @@ import { MessageBatch } from './message-batch.ts'
 import type { BatchContext, BatchResult, BatchStatement } from './message-batch.ts'
 import { observe } from './observe.ts'
 import type { ScopeTraits } from './observe.ts'
+import { readerOf } from './query-reader.ts'
 import { settingsOf } from './query-settings.ts'
 import { explainPrefix, isStalePlan, unknownStatement } from './server-refusals.ts'
 import { settingsStatement } from './settings.ts'
@@ -42,7 +43,9 @@ export class TenantConnection implements DatabaseConnection {
       await this.#command.run()
       return { rows: [] }
     }
-    const { rows, command, rowCount } = await this.#executeAtomically(query)
+    const result = await this.#executeAtomically(query)
+    const { command, rowCount, reader } = result
+    const rows = readerOf(query)?.(result.rows, (column) => reader?.parserOf(column)) ?? result.rows
     if (writing.has(command)) return { rows: rows as R[], numAffectedRows: BigInt(rowCount) }
     // the rows are what the caller's query type says: Kysely's promise, not checked at run time
     return { rows: rows as R[] }
