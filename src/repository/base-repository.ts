@@ -23,20 +23,26 @@ import { Scope } from '../tenancy/scope.ts'
 import { bulkInsertQuery, groupRows } from './bulk-insert.ts'
 import { checkKeyValue, patchToUpdate, rowToInsert, upsertColumns } from './column-values.ts'
 import type { Values } from './column-values.ts'
-import { columnOf, filterConditions, whereAll } from './filter.ts'
+import { columnOf, filterConditions, rowConditions, tenantConditions, whereAll } from './filter.ts'
 import type { UntypedFilter } from './filter.ts'
 import { orderQuery, orderTerms, readPage, totalOrder } from './keyset-page.ts'
 import type { OneTable, AnyQuery } from './keyset-page.ts'
+import { readRelated } from './related-rows.ts'
+import type { UntypedRelated } from './relation.ts'
 import type {
   Filter,
+  FindByIdOptions,
   FindOptions,
   NewRow,
   Page,
   PageOptions,
   Patch,
   ReadOptions,
+  RelatedOption,
+  Relations,
   Row,
   RowKey,
+  RowWith,
   SoftDeleteKey,
   TableOf,
   UpsertOptions,
@@ -87,12 +93,22 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
    *
    * @throws {InvalidArgumentError} when the id is missing, or no uuid where the column is one.
    */
-  async findById(key: RowKey<DB, TB>, options: ReadOptions = {}): Promise<Row<DB, TB> | undefined> {
+  async findById<N extends Relations = never>(
+    key: RowKey<DB, TB>,
+    options: FindByIdOptions<DB, TB, N> = {},
+  ): Promise<RowWith<Row<DB, TB>, N> | undefined> {
+    if (options.related !== undefined) {
+      const query = whereAll(this.#select(options), this.#keyConditions(key))
+      return this.#rows<N>(await this.#read(query, options))[0]
+    }
     const { tenantColumn } = this.table
     const values = keyValues(this.table, key)
     const parameters = tenantColumn === null ? values : [this.scope.orgId, ...values]
-    const { rows } = await this.#db.executeQuery({ ...this.#findByIdQuery(options), parameters })
-    return rows[0] as Row<DB, TB> | undefined
+    const { rows } = await this.#db.executeQuery<Record<string, unknown>>({
+      ...this.#findByIdQuery(options),
+      parameters,
+    })
+    return this.#rows<N>(rows)[0]
   }
 
   /**
@@ -100,17 +116,20 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
    *
    * @throws {RowNotFoundError} when the tenant has no such row.
    */
-  async findByIdOrThrow(key: RowKey<DB, TB>, options: ReadOptions = {}): Promise<Row<DB, TB>> {
+  async findByIdOrThrow<N extends Relations = never>(
+    key: RowKey<DB, TB>,
+    options: FindByIdOptions<DB, TB, N> = {},
+  ): Promise<RowWith<Row<DB, TB>, N>> {
     const row = await this.findById(key, options)
     if (row === undefined) throw new RowNotFoundError(this.table.name)
     return row
   }
 
   /** Reads the first row that matches, in the order given, or `undefined`. */
-  async findOne(
+  async findOne<N extends Relations = never>(
     where: Filter<DB, TB>,
-    options: Omit<FindOptions<DB, TB>, 'where' | 'limit'> = {},
-  ): Promise<Row<DB, TB> | undefined> {
+    options: Omit<FindOptions<DB, TB, N>, 'where' | 'limit'> = {},
+  ): Promise<RowWith<Row<DB, TB>, N> | undefined> {
     const rows = await this.find({ ...options, where, limit: 1 })
     return rows[0]
   }
@@ -127,9 +146,25 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
    * order by "created_at" desc limit $3
    * ```
    *
-   * @throws {InvalidArgumentError} when a filter is undefined: in SQL it would silently find nothing.
+   * `related` brings rows of other tables along, in the same statement and with the same types:
+   *
+   * ```ts
+   * const [agent] = await tenant.agents.find({
+   *   related: ({ many, one }) => ({
+   *     sessions: many(tables['ibex_core.sessions'], 'agent_id', { orderBy: { created_at: 'desc' }, limit: 5 }),
+   *     creator: one(tables['ibex_core.users'], 'created_by', { columns: ['email'] }),
+   *   }),
+   * })
+   * agent?.sessions[0]?.created_at   // a Date
+   * agent?.creator?.email            // creator is null where nobody is named, or the user was soft-deleted
+   * ```
+   *
+   * @throws {InvalidArgumentError} when a filter is undefined: in SQL it would silently find nothing; or when a relation has
+   *   the name of a column, or is not made by `many` or `one`.
    */
-  async find(options: FindOptions<DB, TB> = {}): Promise<Row<DB, TB>[]> {
+  async find<N extends Relations = never>(
+    options: FindOptions<DB, TB, N> = {},
+  ): Promise<RowWith<Row<DB, TB>, N>[]> {
     checkOptionNames('option', options, findOptions)
     let query = orderQuery(
       this.table,
@@ -137,7 +172,7 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
       orderTerms(this.table, options.orderBy),
     )
     if (options.limit !== undefined) query = query.limit(checkWholeNumber('limit', options.limit, 0))
-    return this.#rows(await query.execute())
+    return this.#rows<N>(await this.#read(query, options))
   }
 
   /**
@@ -153,11 +188,13 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
    *
    * @throws {InvalidCursorError} when the cursor was altered, or comes from another query or tenant.
    */
-  async findPage(options: PageOptions<DB, TB> = {}): Promise<Page<Row<DB, TB>>> {
+  async findPage<N extends Relations = never>(
+    options: PageOptions<DB, TB, N> = {},
+  ): Promise<Page<RowWith<Row<DB, TB>, N>>> {
     checkOptionNames('option', options, pageOptions)
     const order = totalOrder(this.table, orderTerms(this.table, options.orderBy))
     const page = await readPage({
-      db: this.#db,
+      read: async (query) => await this.#read(query, options),
       orgId: this.scope.orgId,
       table: this.table,
       query: this.#filtered(options.where, options),
@@ -165,7 +202,7 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
       limit: options.limit ?? 50,
       after: options.after,
     })
-    return { rows: this.#rows(page.rows), nextCursor: page.nextCursor }
+    return { rows: this.#rows<N>(page.rows), nextCursor: page.nextCursor }
   }
 
   /** Counts the rows that match. */
@@ -299,7 +336,7 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
 
   /** Deletes the row for good, soft-deleted or not, and tells whether there was one. */
   async delete(key: RowKey<DB, TB>): Promise<boolean> {
-    const conditions = [...this.#tenantConditions(), ...this.#keyConditions(key)]
+    const conditions = [...tenantConditions(this.table, this.scope.orgId), ...this.#keyConditions(key)]
     const query = whereAll(this.#db.deleteFrom(this.#name), conditions)
     const { numDeletedRows } = await query.executeTakeFirst()
     return numDeletedRows > 0n
@@ -341,6 +378,17 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
     return query
   }
 
+  /** Runs a query, with the related rows that the options ask for. */
+  async #read<N extends Relations>(
+    query: AnyQuery,
+    { related }: RelatedOption<DB, TB, N>,
+  ): Promise<readonly Record<string, unknown>[]> {
+    if (related === undefined) return await query.execute()
+    // inside, a function that asks for the relations of any table
+    const untyped = related as unknown as UntypedRelated
+    return await readRelated({ db: this.#db, orgId: this.scope.orgId, table: this.table }, query, untyped)
+  }
+
   #filtered(where: Filter<DB, TB> | undefined, options: ReadOptions): AnyQuery {
     return whereAll(this.#select(options), filterConditions(this.table, where as UntypedFilter | undefined))
   }
@@ -351,7 +399,7 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
     which: 'living' | 'deleted' | 'any',
   ): Promise<Row<DB, TB> | undefined> {
     const { softDeleteColumn } = this.table
-    const conditions = [...this.#tenantConditions(), ...this.#keyConditions(key)]
+    const conditions = [...tenantConditions(this.table, this.scope.orgId), ...this.#keyConditions(key)]
     if (softDeleteColumn !== null && which !== 'any') {
       const isNull = which === 'living' ? sql`is null` : sql`is not null`
       conditions.push(sql<SqlBool>`${columnOf(this.table, softDeleteColumn)} ${isNull}`)
@@ -361,17 +409,8 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
     return row as Row<DB, TB> | undefined
   }
 
-  #conditions({ includeDeleted = false }: ReadOptions): RawBuilder<SqlBool>[] {
-    const { softDeleteColumn } = this.table
-    if (softDeleteColumn === null || includeDeleted) return this.#tenantConditions()
-    return [...this.#tenantConditions(), sql<SqlBool>`${columnOf(this.table, softDeleteColumn)} is null`]
-  }
-
-  #tenantConditions(): RawBuilder<SqlBool>[] {
-    const { tenantColumn } = this.table
-    return tenantColumn === null
-      ? []
-      : [sql<SqlBool>`${columnOf(this.table, tenantColumn)} = ${this.scope.orgId}`]
+  #conditions(options: ReadOptions): RawBuilder<SqlBool>[] {
+    return rowConditions(this.table, this.scope.orgId, options)
   }
 
   #keyConditions(key: RowKey<DB, TB>): RawBuilder<SqlBool>[] {
@@ -393,9 +432,9 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
     return row as Row<DB, TB>
   }
 
-  #rows(rows: readonly Record<string, unknown>[]): Row<DB, TB>[] {
-    // the columns of the table, as the types generated from it say
-    return rows as Row<DB, TB>[]
+  #rows<N extends Relations = never>(rows: readonly Record<string, unknown>[]): RowWith<Row<DB, TB>, N>[] {
+    // the columns of the table, as the types generated from it say, and what the relations say
+    return rows as RowWith<Row<DB, TB>, N>[]
   }
 }
 
@@ -416,6 +455,7 @@ const findOptions: ReadonlySet<string> = new Set<keyof FindOptions<OneTable, 'ro
   'orderBy',
   'limit',
   'includeDeleted',
+  'related',
 ])
 const pageOptions: ReadonlySet<string> = new Set<keyof PageOptions<OneTable, 'row'>>([
   'where',
@@ -423,6 +463,7 @@ const pageOptions: ReadonlySet<string> = new Set<keyof PageOptions<OneTable, 'ro
   'limit',
   'includeDeleted',
   'after',
+  'related',
 ])
 
 /** The values of a key, in the order of its columns. */

@@ -4,6 +4,7 @@ import type { Expression, ExpressionBuilder, RawBuilder, SqlBool } from 'kysely'
 import { InvalidArgumentError } from '../errors.ts'
 import { isPlainObject } from '../tenancy/arguments.ts'
 import { assertColumn, checkDecimal, toColumnValue } from './column-values.ts'
+import type { ReadOptions } from './row-types.ts'
 import type { TableDefinition } from './table-definition.ts'
 
 type AnyBuilder = ExpressionBuilder<{ readonly row: Record<string, unknown> }, 'row'>
@@ -26,6 +27,23 @@ export function filterConditions(table: TableDefinition, filter: UntypedFilter =
   if (!isPlainObject(filter))
     throw new InvalidArgumentError('where', 'must be an object of columns, or a function')
   return Object.entries(filter).map(([column, value]) => columnCondition(table, column, value))
+}
+
+/** The conditions that every read of a table carries: the tenant, and living rows unless deleted ones are asked for. */
+export function rowConditions(
+  table: TableDefinition,
+  orgId: string,
+  { includeDeleted = false }: ReadOptions,
+): RawBuilder<SqlBool>[] {
+  const { softDeleteColumn } = table
+  if (softDeleteColumn === null || includeDeleted) return tenantConditions(table, orgId)
+  return [...tenantConditions(table, orgId), sql<SqlBool>`${columnOf(table, softDeleteColumn)} is null`]
+}
+
+/** The tenant's condition; none for a table that all tenants share. */
+export function tenantConditions(table: TableDefinition, orgId: string): RawBuilder<SqlBool>[] {
+  const { tenantColumn } = table
+  return tenantColumn === null ? [] : [sql<SqlBool>`${columnOf(table, tenantColumn)} = ${orgId}`]
 }
 
 /** Adds conditions that must all hold. */

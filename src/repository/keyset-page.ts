@@ -1,6 +1,6 @@
 /** Reads one page of a query by the values of its last row, which stays fast however far one reads. */
 import { sql } from 'kysely'
-import type { Kysely, OrderByDirection, RawBuilder, SelectQueryBuilder, SqlBool } from 'kysely'
+import type { OrderByDirection, RawBuilder, SelectQueryBuilder, SqlBool } from 'kysely'
 import { InvalidArgumentError, InvalidColumnError } from '../errors.ts'
 import { checkWholeNumber } from '../tenancy/arguments.ts'
 import { assertColumn } from './column-values.ts'
@@ -24,7 +24,8 @@ export interface OrderTerm {
 }
 
 interface PageRequest {
-  readonly db: Kysely<OneTable>
+  /** Runs the query of the page. */
+  readonly read: (page: AnyQuery) => Promise<readonly Record<string, unknown>[]>
   readonly orgId: string
   readonly table: TableDefinition
   /** Filtered, not ordered. */
@@ -51,7 +52,7 @@ const maxLimit = 10_000
  * @throws {InvalidArgumentError} when the limit is not a whole number of 1 to 10,000.
  */
 export async function readPage({
-  db,
+  read,
   orgId,
   table,
   query,
@@ -68,7 +69,7 @@ export async function readPage({
   let page = ordered.select(cursorColumns).limit(limit + 1)
   if (after !== undefined)
     page = page.where(isAfter(table, order, decodeCursor(fingerprint, after, order.length)))
-  const { rows } = await db.executeQuery(page)
+  const rows = await read(page)
   const last = rows.length > limit ? rows[limit - 1] : undefined
   const nextCursor =
     last === undefined ? undefined : encodeCursor(fingerprint, cursorValues(last, order.length))

@@ -9,7 +9,7 @@ export function isUuid(value: unknown): value is string {
 }
 
 /** Tells whether a value is an object of keys and values, and no array, Date, Map or other instance. */
-export function isPlainObject(value: unknown): boolean {
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { expectTypeOf } from 'vitest'
 import { BaseRepository } from '../../src/repository/base-repository.ts'
-import type { Filter, NewRow, Order, Patch, RowKey } from '../../src/repository/row-types.ts'
+import type { Filter, NewRow, OrderBy, Patch, RowKey } from '../../src/repository/row-types.ts'
 import type { Scope } from '../../src/tenancy/scope.ts'
 import type { TenantScope, TenantTransaction } from '../../src/tenant-scope.ts'
 import type { Vector } from '../../src/vector/vector.ts'
@@ -101,7 +101,7 @@ void tenant.agents.find({ orderBy: { last_active_at: 'desc' } })
 // @ts-expect-error can be null: rows would be lost between pages
 void tenant.agents.findPage({ orderBy: { last_active_at: 'desc' } })
 // @ts-expect-error only asc and desc
-const upwards: Order<keyof Agents> = { name: 'up' }
+const upwards: OrderBy<keyof Agents> = { name: 'up' }
 
 // a table without deleted_at is not soft-deleted
 void tenant.agents.softDelete('id')
