@@ -91,22 +91,24 @@ create table ibex_core.agent_executions (
   result jsonb,
   error_message text,
   tokens_used integer,
-  duration_ms integer,
+  duration_ms double precision,
   metadata jsonb default '{}'::jsonb not null,
-  created_at timestamp with time zone default now() not null,
-  updated_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
   constraint agent_executions_org_id_id_pkey PRIMARY KEY (org_id, id),
   constraint agent_executions_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE SET NULL (agent_id),
   constraint agent_executions_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint agent_executions_org_id_execution_id_key UNIQUE (org_id, execution_id),
   constraint agent_executions_agent_name_check CHECK (((char_length(agent_name) >= 1) AND (char_length(agent_name) <= 100))),
-  constraint agent_executions_duration_ms_check CHECK ((duration_ms >= 0)),
+  constraint agent_executions_duration_ms_check CHECK (((duration_ms >= (0)::double precision) AND (duration_ms < 'Infinity'::double precision))),
   constraint agent_executions_execution_id_check CHECK (((char_length(execution_id) >= 1) AND (char_length(execution_id) <= 100))),
   constraint agent_executions_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
   constraint agent_executions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'failed'::text]))),
   constraint agent_executions_tokens_used_check CHECK ((tokens_used >= 0))
 );
 CREATE INDEX agent_executions_org_id_agent_id_idx ON ibex_core.agent_executions USING btree (org_id, agent_id) WHERE (agent_id IS NOT NULL);
+CREATE INDEX agent_executions_org_id_created_at_idx ON ibex_core.agent_executions USING btree (org_id, created_at DESC);
+CREATE INDEX agent_executions_org_id_running_idx ON ibex_core.agent_executions USING btree (org_id, created_at) WHERE (status = 'running'::text);
 alter table ibex_core.agent_executions enable row level security;
 alter table ibex_core.agent_executions force row level security;
 create policy agent_executions_system_access on ibex_core.agent_executions as permissive for all to ibex_system using (true) with check (true);
@@ -120,7 +122,7 @@ comment on table ibex_core.agent_executions is 'One run of an agent.';
 comment on column ibex_core.agent_executions.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.agent_executions.execution_id is 'As the service calls it; unique in the organization.';
 comment on column ibex_core.agent_executions.agent_name is 'The name at that time: it outlives the agent.';
-comment on column ibex_core.agent_executions.duration_ms is 'Milliseconds, measured by the database; null while it runs.';
+comment on column ibex_core.agent_executions.duration_ms is 'Whole milliseconds, measured by the database; null while it runs.';
 comment on column ibex_core.agent_executions.updated_at is 'When the row last really changed; set by a trigger.';
 
 create table ibex_core.agents (
@@ -234,13 +236,13 @@ create table ibex_core.audit_logs (
   project_id uuid,
   role_id uuid,
   session_id uuid,
-  actor text,
+  actor text default NULLIF(current_setting('app.actor_id'::text, true), ''::text),
   provider text,
   action text not null,
   query text,
   model_version text,
   metadata jsonb default '{}'::jsonb not null,
-  created_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
   constraint audit_logs_org_id_id_pkey PRIMARY KEY (org_id, id),
   constraint audit_logs_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint audit_logs_action_check CHECK (((char_length(action) >= 1) AND (char_length(action) <= 50))),
@@ -248,7 +250,9 @@ create table ibex_core.audit_logs (
   constraint audit_logs_model_version_check CHECK (((char_length(model_version) >= 1) AND (char_length(model_version) <= 50))),
   constraint audit_logs_provider_check CHECK (((char_length(provider) >= 1) AND (char_length(provider) <= 50)))
 );
-CREATE INDEX audit_logs_org_id_created_at_idx ON ibex_core.audit_logs USING btree (org_id, created_at DESC);
+CREATE INDEX audit_logs_org_id_actor_created_at_id_idx ON ibex_core.audit_logs USING btree (org_id, actor, created_at, id) WHERE (actor IS NOT NULL);
+CREATE INDEX audit_logs_org_id_created_at_id_idx ON ibex_core.audit_logs USING btree (org_id, created_at, id);
+CREATE INDEX audit_logs_org_id_project_id_created_at_id_idx ON ibex_core.audit_logs USING btree (org_id, project_id, created_at, id) WHERE (project_id IS NOT NULL);
 alter table ibex_core.audit_logs enable row level security;
 alter table ibex_core.audit_logs force row level security;
 create policy audit_logs_system_access on ibex_core.audit_logs as permissive for all to ibex_system using (true) with check (true);
@@ -259,7 +263,7 @@ CREATE TRIGGER audit_logs_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.aud
 CREATE TRIGGER audit_logs_refuse_truncate BEFORE TRUNCATE ON ibex_core.audit_logs FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
 comment on table ibex_core.audit_logs is 'Who did what. Append-only, and without foreign keys: it outlives what it names.';
 comment on column ibex_core.audit_logs.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
-comment on column ibex_core.audit_logs.actor is 'Who did it.';
+comment on column ibex_core.audit_logs.actor is 'Who did it; the setting app.actor_id when nobody is named.';
 
 create table ibex_core.canon_items (
   org_id uuid default ibex_core.current_org_id() not null,
@@ -472,8 +476,8 @@ create table ibex_core.llm_round_table_results (
   winner_response text not null,
   participants jsonb default '[]'::jsonb not null,
   metadata jsonb default '{}'::jsonb not null,
-  created_at timestamp with time zone default now() not null,
-  updated_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
   constraint llm_round_table_results_org_id_id_pkey PRIMARY KEY (org_id, id),
   constraint llm_round_table_results_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint llm_round_table_results_org_id_result_id_key UNIQUE (org_id, result_id),
@@ -483,6 +487,7 @@ create table ibex_core.llm_round_table_results (
   constraint llm_round_table_results_task_category_check CHECK (((char_length(task_category) >= 1) AND (char_length(task_category) <= 50))),
   constraint llm_round_table_results_winner_provider_check CHECK (((char_length(winner_provider) >= 1) AND (char_length(winner_provider) <= 50)))
 );
+CREATE INDEX llm_round_table_results_org_id_task_category_created_at_idx ON ibex_core.llm_round_table_results USING btree (org_id, task_category, created_at DESC);
 CREATE INDEX llm_round_table_results_org_id_task_category_winner_idx ON ibex_core.llm_round_table_results USING btree (org_id, task_category, winner_provider, created_at DESC);
 alter table ibex_core.llm_round_table_results enable row level security;
 alter table ibex_core.llm_round_table_results force row level security;
@@ -1513,17 +1518,17 @@ create table ibex_core.tool_executions (
   inputs jsonb default '{}'::jsonb not null,
   output jsonb,
   status text default 'running'::text not null,
-  duration_ms integer,
+  duration_ms double precision,
   error_message text,
   metadata jsonb default '{}'::jsonb not null,
-  created_at timestamp with time zone default now() not null,
-  updated_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
   constraint tool_executions_org_id_id_pkey PRIMARY KEY (org_id, id),
   constraint tool_executions_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE SET NULL (agent_id),
   constraint tool_executions_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint tool_executions_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (user_id),
   constraint tool_executions_correlation_id_check CHECK (((char_length(correlation_id) >= 1) AND (char_length(correlation_id) <= 100))),
-  constraint tool_executions_duration_ms_check CHECK ((duration_ms >= 0)),
+  constraint tool_executions_duration_ms_check CHECK (((duration_ms >= (0)::double precision) AND (duration_ms < 'Infinity'::double precision))),
   constraint tool_executions_inputs_check CHECK ((jsonb_typeof(inputs) = 'object'::text)),
   constraint tool_executions_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
   constraint tool_executions_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'failed'::text]))),
@@ -1532,6 +1537,7 @@ create table ibex_core.tool_executions (
 CREATE INDEX tool_executions_org_id_agent_id_idx ON ibex_core.tool_executions USING btree (org_id, agent_id) WHERE (agent_id IS NOT NULL);
 CREATE INDEX tool_executions_org_id_correlation_id_created_at_idx ON ibex_core.tool_executions USING btree (org_id, correlation_id, created_at);
 CREATE INDEX tool_executions_org_id_created_at_tool_name_idx ON ibex_core.tool_executions USING btree (org_id, created_at, tool_name);
+CREATE INDEX tool_executions_org_id_running_idx ON ibex_core.tool_executions USING btree (org_id, created_at) WHERE (status = 'running'::text);
 CREATE INDEX tool_executions_org_id_user_id_idx ON ibex_core.tool_executions USING btree (org_id, user_id) WHERE (user_id IS NOT NULL);
 alter table ibex_core.tool_executions enable row level security;
 alter table ibex_core.tool_executions force row level security;
@@ -1545,7 +1551,7 @@ CREATE TRIGGER tool_executions_touch_updated_at BEFORE UPDATE ON ibex_core.tool_
 comment on table ibex_core.tool_executions is 'One call of a tool.';
 comment on column ibex_core.tool_executions.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.tool_executions.correlation_id is 'What all calls of one request share.';
-comment on column ibex_core.tool_executions.duration_ms is 'Milliseconds, measured by the database; null while it runs.';
+comment on column ibex_core.tool_executions.duration_ms is 'Whole milliseconds, measured by the database; null while it runs.';
 comment on column ibex_core.tool_executions.updated_at is 'When the row last really changed; set by a trigger.';
 
 create table ibex_core.users (

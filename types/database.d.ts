@@ -42,7 +42,7 @@ export interface AgentExecutions {
   result: ColumnType<JsonValue | null, JsonObject | JsonText | boolean | number | null, JsonObject | JsonText | boolean | number | null>;
   error_message: string | null;
   tokens_used: number | null;
-  /** Milliseconds, measured by the database; null while it runs. */
+  /** Whole milliseconds, measured by the database; null while it runs. */
   duration_ms: number | null;
   metadata: Generated<JsonObject>;
   created_at: ColumnType<Date, Date | string | undefined, Date | string>;
@@ -151,8 +151,8 @@ export interface AuditLogs {
   project_id: string | null;
   role_id: string | null;
   session_id: string | null;
-  /** Who did it. */
-  actor: string | null;
+  /** Who did it; the setting app.actor_id when nobody is named. */
+  actor: Generated<string | null>;
   provider: string | null;
   action: string;
   query: string | null;
@@ -1101,7 +1101,7 @@ export interface ToolExecutions {
   inputs: Generated<JsonObject>;
   output: ColumnType<JsonValue | null, JsonObject | JsonText | boolean | number | null, JsonObject | JsonText | boolean | number | null>;
   status: Generated<ToolExecutionStatus>;
-  /** Milliseconds, measured by the database; null while it runs. */
+  /** Whole milliseconds, measured by the database; null while it runs. */
   duration_ms: number | null;
   error_message: string | null;
   metadata: Generated<JsonObject>;
