@@ -163,6 +163,18 @@ export class RowNotFoundError extends IbexError {
   }
 }
 
+/** Raised when an execution is to end that has ended before: another worker was first, or the sweep of stale ones. */
+export class NotRunningError extends IbexError {
+  override readonly name = 'NotRunningError'
+  override readonly code = 'not_running'
+  readonly table: string
+
+  constructor(table: string) {
+    super(`the execution in "${table}" is not running: it has ended before, and stays as it is`)
+    this.table = table
+  }
+}
+
 /** Raised before any SQL when an argument is not what the method takes; `argument` names it. */
 export class InvalidArgumentError extends IbexError {
   override readonly name = 'InvalidArgumentError'

@@ -59,9 +59,27 @@ export { CanonItemRepository } from './projects/canon-item-repository.ts'
 export { MessageRepository } from './sessions/message-repository.ts'
 export { DocumentRepository } from './knowledge/document-repository.ts'
 export { AgentExecutionRepository } from './executions/agent-execution-repository.ts'
+export type {
+  AgentExecutionFailure,
+  AgentExecutionResult,
+  AgentExecutionStart,
+} from './executions/agent-execution-repository.ts'
 export { ToolExecutionRepository } from './executions/tool-execution-repository.ts'
+export type {
+  ToolExecutionStart,
+  ToolStatistics,
+  ToolStatisticsOptions,
+} from './executions/tool-execution-repository.ts'
+export type { StaleOptions } from './executions/finish-execution.ts'
 export { RoundTableRepository } from './executions/round-table-repository.ts'
+export type {
+  RoundTableFilter,
+  RoundTableResult,
+  RoundTableWins,
+  RoundTableWinsOptions,
+} from './executions/round-table-repository.ts'
 export { AuditLogRepository } from './executions/audit-log-repository.ts'
+export type { AuditEntry, AuditFilter } from './executions/audit-log-repository.ts'
 export { ProductRepository } from './commerce/product-repository.ts'
 export { OrderRepository } from './commerce/order-repository.ts'
 export { PointsRepository } from './commerce/points-repository.ts'
@@ -123,6 +141,7 @@ export {
   MissingMigrationsError,
   MissingTenantError,
   NotNullViolationError,
+  NotRunningError,
   OuterScopeError,
   QueryCanceledError,
   ReadOnlyTransactionError,

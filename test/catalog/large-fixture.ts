@@ -33,6 +33,7 @@ export function readIds({ orgId, rows }: FixtureSize): FixtureIds {
   }
   return {
     orgId,
+    first: (table) => id(table, 0),
     of: (table) => id(table, 1),
     last: (table) => id(table, Math.ceil(rows * shareOf(table)) - 1),
   }
@@ -332,7 +333,13 @@ const fills: readonly Fill[] = [
   },
   {
     table: 'audit_logs',
-    values: { ...own('audit_logs'), action: "'action-' || i % 20", project_id: ref('projects'), ...created },
+    values: {
+      ...own('audit_logs'),
+      action: "'action-' || i % 20",
+      actor: "'actor-' || i % 200",
+      project_id: ref('projects'),
+      ...created,
+    },
   },
   {
     table: 'products',

@@ -6,6 +6,8 @@ import type { DB } from '../../types/database.d.ts'
 /** A tenant of the fixture, and the ids of its rows. */
 export interface FixtureIds {
   readonly orgId: string
+  /** The id of the first row of a table: of an execution, one that is running. */
+  first(table: string): string
   /** The id of the second row of a table. */
   of(table: string): string
   /** The id of the last row of a table: the one that fewest others refer to. */
@@ -31,6 +33,11 @@ type Call<R> = (repository: R, ids: FixtureIds) => Promise<unknown>
 /** Every method that a repository adds to the base: leaving one out is an error of types. */
 type OwnCalls = {
   readonly [P in keyof Repositories]: { readonly [M in OwnMethod<Repositories[P]>]: Call<Repositories[P]> }
+}
+
+function lastHours(hours: number): { readonly from: Date; readonly to: Date } {
+  const to = new Date()
+  return { from: new Date(to.getTime() - hours * 3_600_000), to }
 }
 
 const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
@@ -97,10 +104,66 @@ const ownCalls: OwnCalls = {
   documents: {},
   llmProviders: {},
   llmModels: {},
-  agentExecutions: {},
-  toolExecutions: {},
-  roundTableResults: {},
-  auditLogs: {},
+  agentExecutions: {
+    start: async (executions, ids) =>
+      await executions.start({
+        executionId: 'new',
+        agentId: ids.of('agents'),
+        agentName: 'Agent',
+        prompt: 'Do it.',
+      }),
+    succeed: async (executions) => await executions.succeed('execution-0', { tokensUsed: 1 }),
+    fail: async (executions) => await executions.fail('execution-0', { error: 'It broke.' }),
+    findByExecutionId: async (executions) => await executions.findByExecutionId('execution-1'),
+    failStale: async (executions) => await executions.failStale({ runningSeconds: 60, limit: 5 }),
+  },
+  toolExecutions: {
+    start: async (executions, ids) =>
+      await executions.start({
+        correlationId: 'request-1',
+        toolName: 'tool-1',
+        agentId: ids.of('agents'),
+        userId: ids.of('users'),
+      }),
+    succeed: async (executions, ids) => await executions.succeed(ids.first('tool_executions')),
+    fail: async (executions, ids) =>
+      await executions.fail(ids.first('tool_executions'), { error: 'It broke.' }),
+    byCorrelationId: async (executions) => await executions.byCorrelationId('request-1'),
+    statistics: async (executions) => {
+      await executions.statistics(lastHours(2))
+      await executions.statistics({ ...lastHours(2), toolName: 'tool-1' })
+    },
+    failStale: async (executions) => await executions.failStale({ runningSeconds: 60, limit: 5 }),
+  },
+  roundTableResults: {
+    record: async (results) =>
+      await results.record({
+        resultId: 'new',
+        prompt: 'Who?',
+        taskCategory: 'category-1',
+        winnerProvider: 'provider-1',
+        winnerResponse: 'Me.',
+        participants: [{ provider: 'provider-1' }],
+      }),
+    findByResultId: async (results) => await results.findByResultId('result-1'),
+    byCategory: async (results) => {
+      await results.byCategory('category-1', { limit: 5 })
+      await results.byCategory('category-1', { winner: 'provider-1', ...lastHours(48), limit: 5 })
+    },
+    wins: async (results) => await results.wins({ category: 'category-1', ...lastHours(2) }),
+  },
+  auditLogs: {
+    append: async (logs, ids) => await logs.append({ action: 'act', projectId: ids.of('projects') }),
+    appendMany: async (logs) => await logs.appendMany([{ action: 'act' }, { action: 'act', actor: 'ana' }]),
+    between: async (logs, ids) => {
+      const page = { ...lastHours(48), limit: 2 }
+      const { nextCursor } = await logs.between(page)
+      await logs.between({ ...page, after: nextCursor })
+      await logs.between({ ...lastHours(48), action: 'action-1', limit: 2 })
+      await logs.between({ ...lastHours(9_000), actor: 'actor-1', limit: 2 })
+      await logs.between({ ...lastHours(9_000), projectId: ids.of('projects'), limit: 2 })
+    },
+  },
   products: {},
   orders: {},
   orderItems: {},
