@@ -5,9 +5,14 @@ import { IbexError } from '../src/errors.ts'
 
 type Values<O extends ParseArgsOptionsConfig> = ReturnType<typeof parseArgs<{ options: O }>>['values']
 
+/** An error that its message explains: it is printed without a stack. */
+export class ScriptError extends Error {
+  override readonly name = 'ScriptError'
+}
+
 /**
- * Runs a script with its options: a word that it does not know ends it with 2 and the usage, an error with 1 and, when the
- * library has raised it, without a stack.
+ * Runs a script with its options: a word that it does not know ends it with 2 and the usage, an error with 1 and, when it is
+ * a `ScriptError` or the library has raised it, without a stack.
  */
 export async function runScript<O extends ParseArgsOptionsConfig>(
   usage: string,
@@ -26,7 +31,8 @@ export async function runScript<O extends ParseArgsOptionsConfig>(
   try {
     await main(values)
   } catch (error) {
-    console.error(error instanceof IbexError ? error.message : error)
+    const isExplained = error instanceof IbexError || error instanceof ScriptError
+    console.error(isExplained ? error.message : error)
     process.exitCode = 1
   }
 }

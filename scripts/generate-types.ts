@@ -1,16 +1,11 @@
 /** Writes `types/database.d.ts` and `types/tables.ts` from a live database, or says how they differ from it. */
-import { join, relative, resolve } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
-import { vector } from '@electric-sql/pglite-pgvector'
-import { Kysely } from 'kysely'
-import { migrationProvider } from '../migrations/index.ts'
+import { join, resolve } from 'node:path'
+import type { Kysely } from 'kysely'
 import { generateTypes } from '../src/codegen/generate-types.ts'
-import { findDrift, writeFiles } from '../src/codegen/generated-file.ts'
 import type { GeneratedFile } from '../src/codegen/generated-file.ts'
-import type { DatabaseTarget } from '../src/database/options.ts'
-import { migrateToLatest } from '../src/migration/migrate.ts'
-import { migrationDialect } from '../src/migration/migration-dialect.ts'
 import { runScript } from './command-line.ts'
+import { writeOrCompare } from './committed-files.ts'
+import { withLiveDatabase } from './live-database.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
@@ -49,46 +44,7 @@ interface Options {
 
 if (import.meta.main) await runScript(usage, { url: { type: 'string' }, check: { type: 'boolean' } }, main)
 
-async function main(options: Options): Promise<void> {
-  const files = options.url === undefined ? await generateEmbedded() : await generate({ url: options.url })
-  const names = files.map((file) => relative(process.cwd(), file.path)).join(' and ')
-  if (options.check !== true) {
-    await writeFiles(files)
-    console.log(`wrote ${names}`)
-    return
-  }
-  const drift = await findDrift(files)
-  if (drift === undefined) {
-    console.log(`${names} are up to date`)
-    return
-  }
-  console.error(shorten(drift))
-  console.error('\nthe generated files are not what the database says: run npm run types:generate')
-  process.exitCode = 1
-}
-
-function shorten(text: string): string {
-  const most = 60
-  const lines = text.split('\n')
-  const rest = lines.length - most
-  return rest > 0 ? `${lines.slice(0, most).join('\n')}\n… and ${rest} more lines` : text
-}
-
-async function generateEmbedded(): Promise<readonly GeneratedFile[]> {
-  const engine = await PGlite.create({ extensions: { vector } })
-  try {
-    await migrateToLatest({ target: { embedded: engine }, provider: migrationProvider })
-    return await generate({ embedded: engine })
-  } finally {
-    await engine.close()
-  }
-}
-
-async function generate(target: DatabaseTarget): Promise<readonly GeneratedFile[]> {
-  const db = new Kysely<unknown>({ dialect: migrationDialect({ target }) })
-  try {
-    return await generateCommittedFiles(db)
-  } finally {
-    await db.destroy()
-  }
+async function main({ url, check }: Options): Promise<void> {
+  const files = await withLiveDatabase(url, generateCommittedFiles)
+  await writeOrCompare(files, { check, command: 'npm run types:generate' })
 }
