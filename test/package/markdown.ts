@@ -39,7 +39,8 @@ export function programsOf({ text }: Document): string[] {
 
 /** The files of this repository that a document links to, without the part after `#`. */
 export function linkedFilesOf({ text }: Document): string[] {
-  const prose = text.replaceAll(/^```.*?^```$/gms, '')
+  // a regular expression within code may look like a link
+  const prose = text.replaceAll(/^```.*?^```$/gms, '').replaceAll(/`[^`\n]+`/g, '')
   const targets = Array.from(prose.matchAll(/\]\(([^)\s]+)\)/g), ([, target = '']) => target)
   return targets.filter((target) => !/^(\w+:|#)/.test(target)).map((target) => target.replace(/#.*/, ''))
 }
