@@ -5,7 +5,7 @@ import type { GeneratedFile } from '../src/codegen/generated-file.ts'
 import { runScript } from './command-line.ts'
 import { writeOrCompare } from './committed-files.ts'
 import { withLiveDatabase } from './live-database.ts'
-import { domains, groupByDomain, plannedTables } from './schema-docs/domains.ts'
+import { domains, groupByDomain } from './schema-docs/domains.ts'
 import type { Domain } from './schema-docs/domains.ts'
 import { writePage } from './schema-docs/page.ts'
 import { readSchema } from './schema-docs/read-schema.ts'
@@ -22,8 +22,6 @@ const usage = `usage: npm run schema:diagram [-- --url <postgres url>] [--check]
 export interface SchemaDocsOptions {
   readonly schema: string
   readonly domains: readonly Domain[]
-  /** Tables that a domain names and that need not exist yet. */
-  readonly planned?: readonly string[]
 }
 
 /**
@@ -33,9 +31,9 @@ export interface SchemaDocsOptions {
  */
 export async function generateSchemaDocs<DB>(
   db: Kysely<DB>,
-  { schema, domains, planned }: SchemaDocsOptions,
+  { schema, domains }: SchemaDocsOptions,
 ): Promise<readonly GeneratedFile[]> {
-  const groups = groupByDomain(await readSchema(db, schema), domains, planned)
+  const groups = groupByDomain(await readSchema(db, schema), domains)
   const page = writePage(groups, { schema, command: 'npm run schema:diagram', picture: 'data-model.svg' })
   return [
     { path: join(docs, 'data-model.md'), text: page },
@@ -45,7 +43,7 @@ export async function generateSchemaDocs<DB>(
 
 /** Generates the two committed files of this package from the database, whatever it is. */
 export async function generateCommittedDocs<DB>(db: Kysely<DB>): Promise<readonly GeneratedFile[]> {
-  return await generateSchemaDocs(db, { schema: 'ibex_core', domains, planned: plannedTables })
+  return await generateSchemaDocs(db, { schema: 'ibex_core', domains })
 }
 
 interface Options {

@@ -27,11 +27,6 @@ test('fails for a name of the map that no table has', () => {
   expect(() => groupByDomain(tables.slice(0, 2), map)).toThrow('not in the database: loans')
 })
 
-test('leaves out what is planned only, with the domain that would be empty', () => {
-  const groups = groupByDomain(tables.slice(0, 2), map, ['loans'])
-  expect(groups.map(({ domain }) => domain.name)).toEqual(['reading'])
-})
-
 test('names each table in one domain only', () => {
   const names = domains.flatMap((domain) => domain.tables)
   expect(new Set(names).size).toBe(names.length)
