@@ -21,6 +21,8 @@ let agentId: string
 beforeAll(async () => {
   tenants = await openTwoTenants()
   const { admin, mine, theirs } = tenants
+  // nobody searches here, and it would take most of the time
+  await sql`drop index ibex_core.memories_embedding_idx`.execute(admin)
   for (const { orgId } of [mine, theirs]) {
     const org = { org_id: orgId }
     const user = await insertUser(admin, org)
@@ -35,15 +37,15 @@ afterAll(async () => {
   await tenants.close()
 })
 
-/** 1,000 sessions of 10 turns and 2 memories each. */
+/** 300 sessions of 5 turns and 2 memories each. */
 async function insertMany(orgId: string, agent: string): Promise<void> {
   const { admin } = tenants
   await sql`insert into ibex_core.agents (org_id, name, slug) select ${orgId}, n::text, n::text
-    from generate_series(1, 1000) n`.execute(admin)
+    from generate_series(1, 300) n`.execute(admin)
   await sql`insert into ibex_core.sessions (org_id, agent_id, created_at)
-    select ${orgId}, ${agent}, now() - n * interval '1 minute' from generate_series(1, 1000) n`.execute(admin)
+    select ${orgId}, ${agent}, now() - n * interval '1 minute' from generate_series(1, 300) n`.execute(admin)
   await sql`insert into ibex_core.checkpoints (org_id, session_id, agent_id, turn_index)
-    select org_id, id, agent_id, n from ibex_core.sessions, generate_series(0, 9) n where org_id = ${orgId}`.execute(
+    select org_id, id, agent_id, n from ibex_core.sessions, generate_series(0, 4) n where org_id = ${orgId}`.execute(
     admin,
   )
   await sql`insert into ibex_core.memories (org_id, session_id, content, content_hash, embedding, category)
