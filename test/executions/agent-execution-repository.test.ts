@@ -222,11 +222,11 @@ test('fails the runs that do not end, and no others', async () => {
 
 test('fails at most as many as the limit says, oldest first', async () => {
   for (const days of [2, 5, 1, 4, 3]) await startedDaysAgo(await start(`day-${days}`), days)
-  const sweep = async (): Promise<string[]> =>
-    (await tenants.mine.agentExecutions.failStale({ runningSeconds: 60, limit: 2 })).toSorted()
-  expect(await sweep()).toEqual(['day-4', 'day-5'])
-  expect(await sweep()).toEqual(['day-2', 'day-3'])
-  expect(await sweep()).toEqual(['day-1'])
+  const { agentExecutions } = tenants.mine
+  const stale = { runningSeconds: 60, limit: 2 }
+  expect((await agentExecutions.failStale(stale)).toSorted()).toEqual(['day-4', 'day-5'])
+  expect((await agentExecutions.failStale(stale)).toSorted()).toEqual(['day-2', 'day-3'])
+  expect(await agentExecutions.failStale(stale)).toEqual(['day-1'])
 })
 
 test('keeps the run, and the name of its agent, when the agent is deleted', async () => {

@@ -219,8 +219,12 @@ describe('nobody changes an entry', () => {
     entry = await mine.auditLogs.append({ action: 'read', actor: 'ana' })
   })
 
-  afterEach(async () => {
+  async function entryUnchanged(): Promise<void> {
     expect(await mine.auditLogs.find()).toEqual([entry])
+  }
+
+  afterEach(async () => {
+    await entryUnchanged()
   })
 
   test.each<[string, (scope: TenantScope, id: string) => Promise<unknown>]>([

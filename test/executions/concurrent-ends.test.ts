@@ -7,6 +7,14 @@ import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
 
+/** The values of the calls that came through; every other one must have been told that it is not running. */
+async function winnersOf<T>(calls: readonly Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(calls)
+  const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  for (const reason of reasons) expect(reason).toBeInstanceOf(NotRunningError)
+  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+}
+
 describe('workers on a server', skipOnEmbedded('one connection: no worker beside another'), () => {
   let tenants: TwoTenants
   let count = 0
@@ -24,14 +32,6 @@ describe('workers on a server', skipOnEmbedded('one connection: no worker beside
     for (const { agentExecutions } of [tenants.mine, tenants.theirs])
       await agentExecutions.start({ executionId, agentName: 'Ada', prompt: '' })
     return executionId
-  }
-
-  /** The values of the calls that came through; every other one must have been told that it is not running. */
-  async function winnersOf<T>(calls: readonly Promise<T>[]): Promise<T[]> {
-    const outcomes = await Promise.allSettled(calls)
-    for (const outcome of outcomes)
-      if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(NotRunningError)
-    return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
   }
 
   /** Waits until a statement waits for a lock of this database. */
@@ -106,28 +106,43 @@ describe('workers on a server', skipOnEmbedded('one connection: no worker beside
     })
   })
 
-  test.each([
-    ['has committed', 'is told so', 'first'],
-    ['is rolled back', 'ends it', 'second'],
-  ])('a worker that waits for another one, which %s, %s', async (fate, _, status) => {
-    const executionId = await start()
+  /** Lets a second worker end a run while a first one holds it, and returns both outcomes. */
+  async function endBehind(
+    executionId: string,
+    fate: () => void,
+  ): Promise<readonly PromiseSettledResult<unknown>[]> {
     let second: Promise<unknown> = Promise.resolve()
-    const undone = new Error('rolled back on purpose')
     const first = tenants.mine.transaction(async (trx) => {
       await trx.agentExecutions.succeed(executionId, { result: 'first' })
       second = runOutsideTransaction(
         async () => await tenants.mine.agentExecutions.succeed(executionId, { result: 'second' }),
       )
-      // handled below; until then it may fail at any time
+      // looked at below; until then it may fail at any time
       second.catch(() => {})
       await untilOneWaits()
-      if (fate === 'is rolled back') throw undone
+      fate()
     })
-    await first.catch((error: unknown) => expect(error).toBe(undone))
-    const winners = await winnersOf([second])
-    expect(winners).toHaveLength(status === 'second' ? 1 : 0)
+    return [...(await Promise.allSettled([first])), ...(await Promise.allSettled([second]))]
+  }
+
+  test('a worker that waits for another one, which commits, is told so', async () => {
+    const executionId = await start()
+    const [first, second] = await endBehind(executionId, () => {})
+    expect(first).toMatchObject({ status: 'fulfilled' })
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'not_running' } })
     const stored = await tenants.mine.agentExecutions.findByExecutionId(executionId)
-    expect(stored).toMatchObject({ status: 'completed', result: status })
+    expect(stored).toMatchObject({ status: 'completed', result: 'first' })
+  })
+
+  test('a worker that waits for another one, which is rolled back, ends the run', async () => {
+    const executionId = await start()
+    const [first, second] = await endBehind(executionId, () => {
+      throw new Error('rolled back on purpose')
+    })
+    expect(first).toMatchObject({ status: 'rejected', reason: { message: 'rolled back on purpose' } })
+    expect(second).toMatchObject({ status: 'fulfilled', value: { status: 'completed', result: 'second' } })
+    const stored = await tenants.mine.agentExecutions.findByExecutionId(executionId)
+    expect(stored).toMatchObject({ status: 'completed', result: 'second' })
   })
 
   test('a worker that waits for a change of the running execution ends it and keeps the change', async () => {

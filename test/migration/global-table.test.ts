@@ -148,13 +148,12 @@ test('is written by the system role, which does not truncate it', async () => {
 
 test('moves updated_at when a row really changed, and only then', async () => {
   await insertCurrency('EUR')
-  const read = async (): Promise<readonly unknown[]> =>
-    await column(sql`select updated_at::text as value from public.currencies`)
-  const before = await read()
+  const updatedAt = sql`select updated_at::text as value from public.currencies`
+  const before = await column(updatedAt)
   await sql`update public.currencies set name = name`.execute(tenants.admin)
-  expect(await read()).toEqual(before)
+  expect(await column(updatedAt)).toEqual(before)
   await sql`update public.currencies set name = 'Euro'`.execute(tenants.admin)
-  expect(await read()).not.toEqual(before)
+  expect(await column(updatedAt)).not.toEqual(before)
 })
 
 test('does with a row what its references say when the other one is deleted', async () => {
@@ -176,26 +175,24 @@ test('does with a row what its references say when the other one is deleted', as
 })
 
 test('refuses a name without a schema, before any SQL', async () => {
-  const create = async (): Promise<void> =>
-    await createGlobalTable(tenants.admin, 'units', { comment: 'A unit.', columns: {} })
-  expect(await failure(create)).toBeInstanceOf(MigrationError)
+  const creation = createGlobalTable(tenants.admin, 'units', { comment: 'A unit.', columns: {} })
+  await expect(creation).rejects.toThrow(MigrationError)
 })
 
 test('goes away with drop table, and leaves nothing behind', async () => {
   const before = await dumpSchema(tenants.admin)
-  const schema = async (): Promise<readonly unknown[]> =>
-    await column(sql`select relname::text as value from pg_class where relnamespace = 'public'::regnamespace
+  const named = sql`select relname::text as value from pg_class where relnamespace = 'public'::regnamespace
       union all select proname from pg_proc where pronamespace = 'public'::regnamespace and prokind = 'f'
-        and not exists (select from pg_depend where objid = pg_proc.oid and deptype = 'e') order by 1`)
-  const objects = await schema()
+        and not exists (select from pg_depend where objid = pg_proc.oid and deptype = 'e') order by 1`
+  const objects = await column(named)
   await createGlobalTable(tenants.admin, 'public.units', {
     comment: 'A unit.',
     columns: { name: { type: 'text' }, currency_id: { type: 'uuid' } },
     unique: [['name']],
     references: [{ column: 'currency_id', table: 'public.currencies', onDelete: 'cascade' }],
   })
-  expect(await schema()).not.toEqual(objects)
+  expect(await column(named)).not.toEqual(objects)
   await sql`drop table public.units`.execute(tenants.admin)
-  expect(await schema()).toEqual(objects)
+  expect(await column(named)).toEqual(objects)
   expect(await dumpSchema(tenants.admin)).toBe(before)
 })
