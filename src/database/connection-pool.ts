@@ -1,6 +1,7 @@
 /** The pool of connections: one code path for a server and for the embedded engine. */
 import pg from 'pg'
-import { ConnectionPoolTimeoutError, DatabaseClosedError, mapConnectError } from '../errors.ts'
+import { ConnectionPoolTimeoutError, DatabaseClosedError } from '../errors.ts'
+import { mapConnectError } from './map-error.ts'
 import { startEmbeddedEngine } from './embedded-engine.ts'
 import type { EmbeddedEngine } from './embedded-engine.ts'
 import type { ResolvedOptions } from './options.ts'

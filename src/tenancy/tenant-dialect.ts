@@ -2,7 +2,7 @@
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 import type { DatabaseIntrospector, Dialect, DialectAdapter, Driver, Kysely, QueryCompiler } from 'kysely'
 import type { QueryEvent } from '../database/options.ts'
-import { mapDatabaseError } from '../errors.ts'
+import { mapDatabaseError } from '../database/map-error.ts'
 import { settingsStatement } from './settings.ts'
 import type { Settings } from './settings.ts'
 import { TenantDriver } from './tenant-driver.ts'
