@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
 import type { Agent, DB } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
+import { RowNotFoundError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
 import { checkKeyValue } from '../repository/column-values.ts'
 import type { NewRow, Patch, ReadOptions, UpsertOptions } from '../repository/row-types.ts'
@@ -15,8 +16,9 @@ type Table = 'ibex_core.agents'
 /**
  * Reads and writes agents.
  *
- * `model_config`, `memory_config`, `boundaries` and `personality` are checked before any SQL, whatever writes them: each is a
- * whole object, without keys that do not exist. To change some keys of one, use {@link AgentRepository.configure}.
+ * `model_config`, `memory_config`, `boundaries` and `personality` are checked before any SQL, by every method that writes them:
+ * each is a whole object, without keys that do not exist. To change some keys of one, use {@link AgentRepository.configure}.
+ * Plain Kysely writes what its types allow.
  */
 export class AgentRepository extends BaseRepository<DB, Table> {
   constructor(scope: Scope<DB>) {
@@ -91,7 +93,30 @@ export class AgentRepository extends BaseRepository<DB, Table> {
     for (const [column, keys] of checked) query = query.set(column, mergeInto(column, keys))
     return await query.returningAll().executeTakeFirst()
   }
+
+  /**
+   * Reads the skills that an agent has, in alphabetical order: shared and custom ones, without those that are disabled.
+   *
+   * @throws {RowNotFoundError} when the tenant has no such living agent.
+   */
+  async effectiveSkills(id: string): Promise<string[]> {
+    checkKeyValue(this.table, 'id', id)
+    const agent = await this.selectQuery()
+      .select(effectiveSkills.as('skills'))
+      .where('id', '=', id)
+      .executeTakeFirst()
+    if (agent === undefined) throw new RowNotFoundError(this.table.name)
+    return agent.skills
+  }
 }
+
+/** An order by name, and not by the server's language, is the same everywhere. */
+const effectiveSkills: RawBuilder<string[]> = sql`array(
+  select skill from (
+    select unnest(agents.shared_skill_names || agents.custom_skill_names)
+    except select unnest(agents.disabled_skill_names)
+  ) as effective (skill) order by skill collate "C"
+)`
 
 /** The left side is read from the row that the update has locked, so concurrent changes of other keys stay. */
 function mergeInto(column: keyof AgentConfig, keys: object): RawBuilder<never> {
