@@ -1,4 +1,4 @@
-/** What the JSON columns of agents may hold, as schemas of valibot; no message of theirs quotes a value. */
+/** What the JSON columns of agents may hold. */
 import * as v from 'valibot'
 import { isPlainObject } from '../tenancy/arguments.ts'
 import type {
@@ -10,9 +10,8 @@ import type {
   RetrievalWeights,
   VoiceExample,
 } from './agent-config.ts'
-
-/** Takes anything, and lets a `T` through. */
-type SchemaOf<T> = v.GenericSchema<unknown, T>
+import { filledText, text } from './check-value.ts'
+import type { SchemaOf } from './check-value.ts'
 
 /** A schema for each key of an object, so that a type and its schema have the same keys. */
 type Entries<T> = { readonly [K in keyof T]-?: SchemaOf<T[K]> }
@@ -22,25 +21,16 @@ export type ColumnSchemas = Readonly<Record<keyof AgentConfig, SchemaOf<object>>
 
 // an array, a Date or a Map has no keys of its own, so it would pass for an object whose keys are all optional
 const plainObject = v.custom<object>(isPlainObject, 'must be an object')
-const text = v.pipe(
-  v.string('must be a text'),
-  v.check((value) => value.isWellFormed(), 'is no well-formed text: it holds half a character'),
-  v.check((value) => !value.includes('\0'), 'holds a NUL character, which PostgreSQL cannot store'),
-)
 const texts = v.array(text, 'must be a list of texts')
-const name = v.pipe(
-  text,
-  v.check((value) => value.trim() !== '', 'must be a text that is not blank'),
-)
 const flag = v.boolean('must be true or false')
 const share = numberUpTo(1)
 
 const modelConfig: Entries<AgentModelConfig> = {
-  model_name: name,
+  model_name: filledText,
   temperature: numberUpTo(2),
   max_output_tokens: wholeNumber(1),
   top_p: v.optional(share),
-  provider: v.optional(name),
+  provider: v.optional(filledText),
   stop: v.optional(
     v.array(v.pipe(text, v.nonEmpty('must be a text that is not empty')), 'must be a list of texts'),
   ),
@@ -120,14 +110,11 @@ export const partialSchemas: ColumnSchemas = {
 
 function exactly<T>(entries: Entries<T>): SchemaOf<T> {
   const known = Object.keys(entries).join(', ')
-  const schema = v.pipe(
-    plainObject,
-    v.strictObject(entries as v.ObjectEntries, ({ expected }) =>
-      expected === 'never' ? `does not exist: known are ${known}` : 'is missing',
-    ),
+  // key by key these are schemas, those of T, which a type that is mapped over a parameter does not tell
+  const schema = v.strictObject(entries as v.ObjectEntries, ({ expected }) =>
+    expected === 'never' ? `does not exist: known are ${known}` : 'is missing',
   )
-  // key by key these are the schemas of T, which a type that is mapped over a parameter cannot say
-  return schema as unknown as SchemaOf<T>
+  return v.pipe(plainObject, schema) as unknown as SchemaOf<T>
 }
 
 function partly<T>(entries: Entries<T>): SchemaOf<Partial<T>> {

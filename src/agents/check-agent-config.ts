@@ -1,10 +1,10 @@
 /** Checks the JSON columns of agents before they are written. */
-import * as v from 'valibot'
 import { InvalidArgumentError } from '../errors.ts'
 import { checkOptionNames, isPlainObject } from '../tenancy/arguments.ts'
 import { partialSchemas, wholeSchemas } from './agent-config-schemas.ts'
 import type { ColumnSchemas } from './agent-config-schemas.ts'
 import type { AgentConfig, AgentConfigPatch } from './agent-config.ts'
+import { checkValue } from './check-value.ts'
 
 /** The columns of a row or patch that have a shape, as they are handed in. */
 type Unchecked = { readonly [C in keyof AgentConfig]?: unknown }
@@ -45,14 +45,7 @@ function checkColumns(values: Unchecked, schemas: ColumnSchemas): readonly Check
     // untyped code may hand in what is no object at all: the repository says so
     const value: unknown = values?.[column]
     if (value === undefined) continue
-    const result = v.safeParse(schemas[column], value, { abortEarly: true })
-    if (!result.success) throw invalid(column, result.issues[0])
-    checked.push([column, result.output])
+    checked.push([column, checkValue(column, schemas[column], value)])
   }
   return checked
-}
-
-function invalid(column: string, { path, message }: v.BaseIssue<unknown>): InvalidArgumentError {
-  const keys = path?.map(({ key }) => String(key)) ?? []
-  return new InvalidArgumentError([column, ...keys].join('.'), message)
 }
