@@ -95,6 +95,7 @@ export type {
   RetrievalWeights,
   VoiceExample,
 } from './agents/agent-config.ts'
+export { PromptTemplateRepository } from './agents/prompt-template-repository.ts'
 export { SessionRepository } from './sessions/session-repository.ts'
 export type { SessionStart } from './sessions/session-repository.ts'
 export { CheckpointRepository } from './sessions/checkpoint-repository.ts'

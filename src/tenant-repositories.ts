@@ -5,6 +5,7 @@ import { OrderRepository } from './commerce/order-repository.ts'
 import { PointsRepository } from './commerce/points-repository.ts'
 import { ProductRepository } from './commerce/product-repository.ts'
 import { AgentRepository } from './agents/agent-repository.ts'
+import { PromptTemplateRepository } from './agents/prompt-template-repository.ts'
 import { AgentExecutionRepository } from './executions/agent-execution-repository.ts'
 import { AuditLogRepository } from './executions/audit-log-repository.ts'
 import { RoundTableRepository } from './executions/round-table-repository.ts'
@@ -68,8 +69,8 @@ export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
     return this.#plain(tables['ibex_core.roles'])
   }
 
-  get promptTemplates(): PlainRepository<'ibex_core.prompt_templates'> {
-    return this.#plain(tables['ibex_core.prompt_templates'])
+  get promptTemplates(): PromptTemplateRepository {
+    return this.#make('promptTemplates', (scope) => new PromptTemplateRepository(scope))
   }
 
   get projects(): ProjectRepository {

@@ -11,6 +11,22 @@ grant usage on schema ibex_core to ibex_app;
 grant usage on schema ibex_core to ibex_search;
 grant usage on schema ibex_core to ibex_system;
 
+CREATE OR REPLACE FUNCTION ibex_core.choose_default_template()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update ibex_core.roles set updated_at = updated_at where org_id = new.org_id and id = new.role_id;
+  if not exists (
+    select from ibex_core.prompt_templates where org_id = new.org_id and role_id = new.role_id and is_default
+  ) then
+    new.is_default := true;
+  end if;
+  return new;
+end
+$function$;
+comment on function ibex_core.choose_default_template() is 'Makes the first template of a role its default.';
 CREATE OR REPLACE FUNCTION ibex_core.current_org_id()
  RETURNS uuid
  LANGUAGE sql
@@ -20,6 +36,90 @@ grant execute on function ibex_core.current_org_id() to ibex_app;
 grant execute on function ibex_core.current_org_id() to ibex_search;
 grant execute on function ibex_core.current_org_id() to ibex_system;
 comment on function ibex_core.current_org_id() is 'The tenant of the session: the setting app.current_org_id, or null without one.';
+CREATE OR REPLACE FUNCTION ibex_core.move_default_template()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if new.role_id <> old.role_id then
+    raise check_violation using message = 'a prompt template stays with its role: insert it for the other role',
+      schema = tg_table_schema, table = tg_table_name, constraint = 'prompt_templates_role_id_check';
+  end if;
+  if new.is_default then
+    update ibex_core.roles set updated_at = updated_at where org_id = new.org_id and id = new.role_id;
+    perform set_config('app.default_moves_in_role', new.role_id::text, true);
+    update ibex_core.prompt_templates set is_default = false
+    where org_id = new.org_id and role_id = new.role_id and is_default;
+    perform set_config('app.default_moves_in_role', '', true);
+  elsif current_setting('app.default_moves_in_role', true) is distinct from new.role_id::text then
+    raise check_violation using message = 'a role keeps a default template: make another one the default instead',
+      schema = tg_table_schema, table = tg_table_name, constraint = 'prompt_templates_is_default_check';
+  end if;
+  return new;
+end
+$function$;
+comment on function ibex_core.move_default_template() is 'Takes the default from one template of a role when another is updated to be it, and lets it go no other way.';
+CREATE OR REPLACE FUNCTION ibex_core.promote_default_template()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  gone record;
+  oldest uuid;
+begin
+  for gone in select distinct org_id, role_id from deleted where is_default order by 1, 2 loop
+    update ibex_core.roles set updated_at = updated_at where org_id = gone.org_id and id = gone.role_id;
+    -- without its role the templates go too
+    continue when not found;
+    loop
+      -- the same statement may have inserted a new default already
+      select id into oldest from ibex_core.prompt_templates where org_id = gone.org_id and role_id = gone.role_id
+      order by is_default desc, created_at, id limit 1;
+      exit when not found;
+      update ibex_core.prompt_templates set is_default = true where org_id = gone.org_id and id = oldest;
+      exit when found;
+    end loop;
+  end loop;
+  return null;
+end
+$function$;
+comment on function ibex_core.promote_default_template() is 'Makes the oldest template that is left the default of its role when the default was deleted.';
+CREATE OR REPLACE FUNCTION ibex_core.publish_directive(org uuid, agent uuid, new_content text, author uuid, mode text)
+ RETURNS TABLE(is_new boolean, version ibex_core.directive_versions)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  directive ibex_core.directives;
+begin
+  if not exists (select from ibex_core.agents where org_id = org and id = agent and deleted_at is null) then
+    return;
+  end if;
+  loop
+    select * into directive from ibex_core.directives where org_id = org and agent_id = agent for no key update;
+    exit when found;
+    insert into ibex_core.directives (org_id, agent_id) values (org, agent) on conflict (org_id, agent_id) do nothing;
+  end loop;
+  select * into version from ibex_core.directive_versions where org_id = org and id = directive.active_version_id;
+  is_new := version.content is distinct from new_content;
+  if is_new then
+    insert into ibex_core.directive_versions (org_id, directive_id, version_num, content, content_hash, created_by)
+    select org, directive.id, coalesce(max(version_num), 0) + 1, new_content,
+      encode(sha256(convert_to(new_content, 'UTF8')), 'hex'), author
+    from ibex_core.directive_versions where org_id = org and directive_id = directive.id
+    returning * into version;
+  end if;
+  update ibex_core.directives set active_version_id = version.id, injection_mode = coalesce(mode, injection_mode)
+  where org_id = org and id = directive.id
+    and (active_version_id, injection_mode) is distinct from (version.id, coalesce(mode, injection_mode));
+  return next;
+end
+$function$;
+grant execute on function ibex_core.publish_directive(uuid,uuid,text,uuid,text) to ibex_app;
+grant execute on function ibex_core.publish_directive(uuid,uuid,text,uuid,text) to ibex_system;
+comment on function ibex_core.publish_directive(uuid,uuid,text,uuid,text) is 'Adds a version to the directive of an agent, which it makes if there is none, and activates it; the active version unchanged when the content is the same; nothing without such an agent.';
 CREATE OR REPLACE FUNCTION ibex_core.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -38,6 +138,37 @@ begin
 end
 $function$;
 comment on function ibex_core.refuse_change() is 'Raises for every UPDATE, DELETE and TRUNCATE of an append-only table but those of foreign keys.';
+CREATE OR REPLACE FUNCTION ibex_core.roll_back_directive(org uuid, agent uuid, target integer)
+ RETURNS SETOF ibex_core.directive_versions
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  directive ibex_core.directives;
+  version ibex_core.directive_versions;
+begin
+  select directives.* into directive from ibex_core.directives
+  join ibex_core.agents on agents.org_id = directives.org_id and agents.id = directives.agent_id
+  where directives.org_id = org and directives.agent_id = agent and agents.deleted_at is null
+  for no key update of directives;
+  select * into version from ibex_core.directive_versions as candidate
+  where org_id = org and directive_id = directive.id and case
+    when target is not null then version_num = target
+    else version_num < (select version_num from ibex_core.directive_versions as active
+      where active.org_id = org and active.id = directive.active_version_id)
+    end
+  order by version_num desc limit 1;
+  if not found then
+    return;
+  end if;
+  update ibex_core.directives set active_version_id = version.id
+  where org_id = org and id = directive.id and active_version_id is distinct from version.id;
+  return next version;
+end
+$function$;
+grant execute on function ibex_core.roll_back_directive(uuid,uuid,integer) to ibex_app;
+grant execute on function ibex_core.roll_back_directive(uuid,uuid,integer) to ibex_system;
+comment on function ibex_core.roll_back_directive(uuid,uuid,integer) is 'Activates an older version of the directive of an agent, the one before the active one when none is given; nothing without such a version.';
 CREATE OR REPLACE FUNCTION ibex_core.touch_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1161,8 +1292,10 @@ create table ibex_core.prompt_templates (
   constraint prompt_templates_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint prompt_templates_org_id_role_id_fkey FOREIGN KEY (org_id, role_id) REFERENCES ibex_core.roles(org_id, id) ON DELETE CASCADE,
   constraint prompt_templates_org_id_role_id_name_key UNIQUE (org_id, role_id, name),
+  constraint prompt_templates_content_check CHECK ((content ~ '[^[:space:]]'::text)),
   constraint prompt_templates_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
 );
+CREATE UNIQUE INDEX prompt_templates_org_id_role_id_key ON ibex_core.prompt_templates USING btree (org_id, role_id) WHERE is_default;
 alter table ibex_core.prompt_templates enable row level security;
 alter table ibex_core.prompt_templates force row level security;
 create policy prompt_templates_system_access on ibex_core.prompt_templates as permissive for all to ibex_system using (true) with check (true);
@@ -1171,9 +1304,14 @@ grant delete, insert, select on ibex_core.prompt_templates to ibex_app;
 grant delete, insert, select on ibex_core.prompt_templates to ibex_system;
 grant update (id, role_id, name, content, is_default, created_at, updated_at) on ibex_core.prompt_templates to ibex_app;
 grant update (id, role_id, name, content, is_default, created_at, updated_at) on ibex_core.prompt_templates to ibex_system;
+CREATE TRIGGER prompt_templates_choose_default BEFORE INSERT ON ibex_core.prompt_templates FOR EACH ROW EXECUTE FUNCTION ibex_core.choose_default_template();
+CREATE TRIGGER prompt_templates_move_default BEFORE UPDATE ON ibex_core.prompt_templates FOR EACH ROW WHEN (((old.is_default <> new.is_default) OR (old.role_id <> new.role_id))) EXECUTE FUNCTION ibex_core.move_default_template();
+CREATE TRIGGER prompt_templates_promote_default AFTER DELETE ON ibex_core.prompt_templates REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.promote_default_template();
 CREATE TRIGGER prompt_templates_touch_updated_at BEFORE UPDATE ON ibex_core.prompt_templates FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
-comment on table ibex_core.prompt_templates is 'A prompt of a persona.';
+comment on table ibex_core.prompt_templates is 'A prompt for a role. Of the templates of a role, exactly one is its default.';
 comment on column ibex_core.prompt_templates.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.prompt_templates.role_id is 'A template stays with its role.';
+comment on column ibex_core.prompt_templates.is_default is 'The first template of a role is its default; updating another to true moves it, deleting it passes it on to the oldest left.';
 comment on column ibex_core.prompt_templates.updated_at is 'When the row last really changed; set by a trigger.';
 
 create table ibex_core.rag_documents (
@@ -1310,7 +1448,7 @@ grant delete, insert, select on ibex_core.roles to ibex_system;
 grant update (id, name, description, created_at, updated_at) on ibex_core.roles to ibex_app;
 grant update (id, name, description, created_at, updated_at) on ibex_core.roles to ibex_system;
 CREATE TRIGGER roles_touch_updated_at BEFORE UPDATE ON ibex_core.roles FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
-comment on table ibex_core.roles is 'A persona that an agent can take on.';
+comment on table ibex_core.roles is 'A persona that an agent takes on, with prompt templates for it.';
 comment on column ibex_core.roles.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.roles.updated_at is 'When the row last really changed; set by a trigger.';
 

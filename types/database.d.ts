@@ -850,14 +850,16 @@ export type NewProject = Insertable<Projects>;
 /** What an update of `ibex_core.projects` takes. */
 export type ProjectPatch = Updateable<Projects>;
 
-/** A prompt of a persona. */
+/** A prompt for a role. Of the templates of a role, exactly one is its default. */
 export interface PromptTemplates {
   /** The organization that the row belongs to; the tenant of the session by default. */
   org_id: ColumnType<string, string | undefined, never>;
   id: ColumnType<string, string | undefined, never>;
+  /** A template stays with its role. */
   role_id: string;
   name: string;
   content: string;
+  /** The first template of a role is its default; updating another to true moves it, deleting it passes it on to the oldest left. */
   is_default: Generated<boolean>;
   created_at: ColumnType<Date, Date | string | undefined, Date | string>;
   /** When the row last really changed; set by a trigger. */
@@ -910,7 +912,7 @@ export type NewRagDocument = Insertable<RagDocuments>;
 /** What an update of `ibex_core.rag_documents` takes. */
 export type RagDocumentPatch = Updateable<RagDocuments>;
 
-/** A persona that an agent can take on. */
+/** A persona that an agent takes on, with prompt templates for it. */
 export interface Roles {
   /** The organization that the row belongs to; the tenant of the session by default. */
   org_id: ColumnType<string, string | undefined, never>;

@@ -95,15 +95,22 @@ export class AgentRepository extends BaseRepository<DB, Table> {
   }
 
   /**
-   * Reads the skills that an agent has, in alphabetical order: shared and custom ones, without those that are disabled.
+   * Reads the skills that an agent has, in alphabetical order: shared ones, its team's and custom ones, without those that are
+   * disabled. A team that was soft-deleted shares nothing.
    *
    * @throws {RowNotFoundError} when the tenant has no such living agent.
    */
   async effectiveSkills(id: string): Promise<string[]> {
     checkKeyValue(this.table, 'id', id)
     const agent = await this.selectQuery()
+      .leftJoin('ibex_core.teams', (join) =>
+        join
+          .onRef('ibex_core.teams.org_id', '=', 'ibex_core.agents.org_id')
+          .onRef('ibex_core.teams.id', '=', 'ibex_core.agents.team_id')
+          .on('ibex_core.teams.deleted_at', 'is', null),
+      )
       .select(effectiveSkills.as('skills'))
-      .where('id', '=', id)
+      .where('ibex_core.agents.id', '=', id)
       .executeTakeFirst()
     if (agent === undefined) throw new RowNotFoundError(this.table.name)
     return agent.skills
@@ -113,7 +120,7 @@ export class AgentRepository extends BaseRepository<DB, Table> {
 /** An order by name, and not by the server's language, is the same everywhere. */
 const effectiveSkills: RawBuilder<string[]> = sql`array(
   select skill from (
-    select unnest(agents.shared_skill_names || agents.custom_skill_names)
+    select unnest(agents.shared_skill_names || coalesce(teams.shared_skill_names, '{}') || agents.custom_skill_names)
     except select unnest(agents.disabled_skill_names)
   ) as effective (skill) order by skill collate "C"
 )`

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { InvalidArgumentError, RowNotFoundError } from '../../src/errors.ts'
-import { insertAgent } from '../support/factories.ts'
+import { insertAgent, insertTeam } from '../support/factories.ts'
 import { type TwoTenants, failure, openTwoTenants, refusal } from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
@@ -27,6 +27,20 @@ async function skillsOf(shared: string[], custom: string[], disabled: string[]):
 test('reads shared and custom skills once each, without those that are disabled', async () => {
   expect(await skillsOf(['search', 'mail'], ['mail', 'draw'], [])).toEqual(['draw', 'mail', 'search'])
   expect(await skillsOf(['search', 'mail'], ['draw'], ['mail', 'draw', 'fly'])).toEqual(['search'])
+})
+
+test("adds the skills of the agent's team, unless the team was deleted", async () => {
+  const { admin, mine } = tenants
+  const team = await insertTeam(admin, { org_id: mine.orgId, shared_skill_names: ['mail', 'plan'] })
+  const { id } = await insertAgent(admin, {
+    org_id: mine.orgId,
+    team_id: team.id,
+    custom_skill_names: ['draw'],
+    disabled_skill_names: ['mail'],
+  })
+  expect(await mine.agents.effectiveSkills(id)).toEqual(['draw', 'plan'])
+  await mine.teams.softDelete(team.id)
+  expect(await mine.agents.effectiveSkills(id)).toEqual(['draw'])
 })
 
 test('reads no skills when there are none, or all are disabled', async () => {

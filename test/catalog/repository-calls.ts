@@ -51,11 +51,15 @@ const ownCalls: OwnCalls = {
   agents: {
     configure: async (agents, ids) =>
       await agents.configure(ids.of('agents'), { model_config: { temperature: 0.1 } }),
+    effectiveSkills: async (agents, ids) => await agents.effectiveSkills(ids.of('agents')),
   },
   directives: {},
   directiveVersions: {},
   roles: {},
-  promptTemplates: {},
+  promptTemplates: {
+    defaultOf: async (templates, ids) => await templates.defaultOf(ids.of('roles')),
+    makeDefault: async (templates, ids) => await templates.makeDefault(ids.last('prompt_templates')),
+  },
   projects: {},
   projectRoles: {},
   canonItems: {},

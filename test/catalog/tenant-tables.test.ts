@@ -271,8 +271,13 @@ test('lets nobody but the roles call a function, and none runs with the rights o
     from pg_proc where pronamespace = 'ibex_core'::regnamespace order by 1`.execute(database.admin)
   const trigger = { definer: false, app: false, public: 0 }
   expect(rows).toEqual([
+    { ...trigger, name: 'choose_default_template' },
     { ...trigger, name: 'current_org_id', app: true },
+    { ...trigger, name: 'move_default_template' },
+    { ...trigger, name: 'promote_default_template' },
+    { ...trigger, name: 'publish_directive', app: true },
     { ...trigger, name: 'refuse_change' },
+    { ...trigger, name: 'roll_back_directive', app: true },
     { ...trigger, name: 'touch_updated_at' },
     { ...trigger, name: 'write_memory_version' },
   ])

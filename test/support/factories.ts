@@ -13,6 +13,7 @@ import type {
   NewOrganization,
   NewProduct,
   NewProject,
+  NewPromptTemplate,
   NewRole,
   NewSession,
   NewTeam,
@@ -20,6 +21,7 @@ import type {
   Organization,
   Product,
   Project,
+  PromptTemplate,
   Role,
   Session,
   Team,
@@ -65,6 +67,30 @@ export async function insertAgent(admin: Kysely<DB>, values: Given<NewAgent>): P
     .executeTakeFirstOrThrow()
 }
 
+/** Inserts a role. */
+export async function insertRole(admin: Kysely<DB>, values: Given<NewRole>): Promise<Role> {
+  const name = `Role ${next('role', values.org_id)}`
+  return await admin
+    .insertInto('ibex_core.roles')
+    .values({ name, ...values })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
+/** Inserts a prompt template, of a new role when none is given. */
+export async function insertPromptTemplate(
+  admin: Kysely<DB>,
+  values: Given<NewPromptTemplate>,
+): Promise<PromptTemplate> {
+  const roleId = values.role_id ?? (await insertRole(admin, { org_id: values.org_id })).id
+  const name = `Template ${next('template', values.org_id)}`
+  return await admin
+    .insertInto('ibex_core.prompt_templates')
+    .values({ name, content: 'You are kind.', ...values, role_id: roleId })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
 /** Inserts an active session, of a new agent when none is given. */
 export async function insertSession(admin: Kysely<DB>, values: Given<NewSession>): Promise<Session> {
   const agentId = values.agent_id ?? (await insertAgent(admin, { org_id: values.org_id })).id
@@ -88,15 +114,6 @@ export async function insertTeam(admin: Kysely<DB>, values: Given<NewTeam>): Pro
     .values({ org_id: team.org_id, team_id: team.id, user_id: ownerId, role: 'owner' })
     .execute()
   return team
-}
-
-/** Inserts a persona. */
-export async function insertRole(admin: Kysely<DB>, values: Given<NewRole>): Promise<Role> {
-  return await admin
-    .insertInto('ibex_core.roles')
-    .values({ name: `Role ${next('role', values.org_id)}`, ...values })
-    .returningAll()
-    .executeTakeFirstOrThrow()
 }
 
 /** Inserts a project. */
