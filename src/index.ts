@@ -95,6 +95,8 @@ export type {
   RetrievalWeights,
   VoiceExample,
 } from './agents/agent-config.ts'
+export { DirectiveRepository } from './agents/directive-repository.ts'
+export type { DirectiveInput, PublishResult } from './agents/directive-repository.ts'
 export { PromptTemplateRepository } from './agents/prompt-template-repository.ts'
 export { SessionRepository } from './sessions/session-repository.ts'
 export type { SessionStart } from './sessions/session-repository.ts'

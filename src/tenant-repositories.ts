@@ -5,6 +5,7 @@ import { OrderRepository } from './commerce/order-repository.ts'
 import { PointsRepository } from './commerce/points-repository.ts'
 import { ProductRepository } from './commerce/product-repository.ts'
 import { AgentRepository } from './agents/agent-repository.ts'
+import { DirectiveRepository } from './agents/directive-repository.ts'
 import { PromptTemplateRepository } from './agents/prompt-template-repository.ts'
 import { AgentExecutionRepository } from './executions/agent-execution-repository.ts'
 import { AuditLogRepository } from './executions/audit-log-repository.ts'
@@ -57,8 +58,8 @@ export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
     return this.#make('agents', (scope) => new AgentRepository(scope))
   }
 
-  get directives(): PlainRepository<'ibex_core.directives'> {
-    return this.#plain(tables['ibex_core.directives'])
+  get directives(): DirectiveRepository {
+    return this.#make('directives', (scope) => new DirectiveRepository(scope))
   }
 
   get directiveVersions(): PlainRepository<'ibex_core.directive_versions'> {

@@ -53,7 +53,13 @@ const ownCalls: OwnCalls = {
       await agents.configure(ids.of('agents'), { model_config: { temperature: 0.1 } }),
     effectiveSkills: async (agents, ids) => await agents.effectiveSkills(ids.of('agents')),
   },
-  directives: {},
+  directives: {
+    publish: async (directives, ids) => await directives.publish(ids.of('agents'), { content: 'Be kind.' }),
+    rollBack: async (directives, ids) => await directives.rollBack(ids.of('agents'), { to: 1 }),
+    active: async (directives, ids) => await directives.active(ids.of('agents')),
+    versions: async (directives, ids) => await directives.versions(ids.of('agents')),
+    diff: async (directives, ids) => await directives.diff(ids.of('agents'), 1, 2),
+  },
   directiveVersions: {},
   roles: {},
   promptTemplates: {
