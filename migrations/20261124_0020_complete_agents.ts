@@ -179,7 +179,10 @@ begin
     exit when found;
     insert into ibex_core.directives (org_id, agent_id) values (org, agent) on conflict (org_id, agent_id) do nothing;
   end loop;
-  select * into version from ibex_core.directive_versions where org_id = org and id = directive.active_version_id;
+  -- a comparison with null would read all versions to find none
+  if directive.active_version_id is not null then
+    select * into version from ibex_core.directive_versions where org_id = org and id = directive.active_version_id;
+  end if;
   is_new := version.content is distinct from new_content;
   if is_new then
     insert into ibex_core.directive_versions (org_id, directive_id, version_num, content, content_hash, created_by)
