@@ -241,6 +241,18 @@ test('keeps the run, and the name of its agent, when the agent is deleted', asyn
   })
 })
 
+test('takes one statement for each operation', async () => {
+  const { agentExecutions } = tenants.mine
+  const before = tenants.statements.length
+  await start('run-1')
+  await agentExecutions.succeed('run-1')
+  await start('run-2')
+  await agentExecutions.fail('run-2', { error: 'x' })
+  await failure(async () => await agentExecutions.succeed('run-2'))
+  await agentExecutions.failStale({ runningSeconds: 60 })
+  expect(tenants.statements.slice(before)).toHaveLength(6)
+})
+
 const circular: Record<string, unknown> = {}
 circular['self'] = circular
 
