@@ -274,6 +274,12 @@ export class CheckViolationError extends DatabaseError {
   override readonly code = 'check_violation'
 }
 
+/** The last active owner of an organization (`table` is `users`), or the last owner of a team (`team_memberships`), would be gone (23514). */
+export class LastOwnerError extends DatabaseError {
+  override readonly name = 'LastOwnerError'
+  override readonly code = 'last_owner'
+}
+
 /** A row overlaps another one under an exclusion constraint (23P01). */
 export class ExclusionViolationError extends DatabaseError {
   override readonly name = 'ExclusionViolationError'

@@ -138,6 +138,7 @@ export {
   InvalidTenantIdError,
   InvalidVectorError,
   IsolationError,
+  LastOwnerError,
   LockNotAvailableError,
   MigrationError,
   MissingEmbeddedEngineError,

@@ -36,6 +36,84 @@ grant execute on function ibex_core.current_org_id() to ibex_app;
 grant execute on function ibex_core.current_org_id() to ibex_search;
 grant execute on function ibex_core.current_org_id() to ibex_system;
 comment on function ibex_core.current_org_id() is 'The tenant of the session: the setting app.current_org_id, or null without one.';
+CREATE OR REPLACE FUNCTION ibex_core.keep_organization_owned()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- owners who leave at once go one after the other. An update and not a lock alone: in repeatable read the second one
+  -- then fails, where a lock would let it look at owners of the past. Without an organization the row goes with it
+  update ibex_core.organizations set name = name where id = old.org_id;
+  if found and not exists (
+    select from ibex_core.users
+    where org_id = old.org_id and id <> old.id and role = 'owner' and status = 'active' and deleted_at is null
+  ) then
+    raise check_violation using message = 'an organization would be left without an active owner',
+      schema = 'ibex_core', table = 'users', constraint = 'users_last_owner_check';
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$function$;
+comment on function ibex_core.keep_organization_owned() is 'Refuses to take the last active owner from an organization; the condition of the trigger says who is one.';
+CREATE OR REPLACE FUNCTION ibex_core.keep_owner_a_member()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if exists (select from ibex_core.users where org_id = new.org_id and id = new.owner_id and deleted_at is not null) then
+    raise foreign_key_violation using message = 'the owner of the team was deleted',
+      schema = 'ibex_core', table = 'teams', constraint = 'teams_org_id_owner_id_fkey';
+  end if;
+  -- the insert waits for whoever adds the same member at this moment, and the update then sees that row
+  insert into ibex_core.team_memberships (org_id, team_id, user_id, role)
+  values (new.org_id, new.id, new.owner_id, 'owner') on conflict do nothing;
+  update ibex_core.team_memberships set role = 'owner'
+  where org_id = new.org_id and team_id = new.id and user_id = new.owner_id and role <> 'owner';
+  return null;
+end
+$function$;
+comment on function ibex_core.keep_owner_a_member() is 'Makes the owner of a team an owner among its members.';
+CREATE OR REPLACE FUNCTION ibex_core.keep_team_owned()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  holder uuid;
+  heir uuid;
+begin
+  -- members who leave at once go one after the other; an update as in keep_organization_owned(). Where the team, the user or
+  -- the organization is gone, the row goes with it
+  update ibex_core.teams set owner_id = owner_id
+  where org_id = old.org_id and id = old.team_id
+    and exists (select from ibex_core.users where org_id = old.org_id and id = old.user_id)
+    and exists (select from ibex_core.organizations where id = old.org_id)
+  returning owner_id into holder;
+  if holder = old.user_id then
+    select users.id into heir
+    from ibex_core.team_memberships as member
+    join ibex_core.users on users.org_id = member.org_id and users.id = member.user_id
+    where member.org_id = old.org_id and member.team_id = old.team_id and member.user_id <> old.user_id
+      and member.role = 'owner' and users.deleted_at is null
+    order by users.status = 'active' desc, member.created_at, member.id limit 1;
+    if heir is null then
+      raise check_violation using message = 'a team would be left without an owner',
+        schema = 'ibex_core', table = 'team_memberships', constraint = 'team_memberships_last_owner_check';
+    end if;
+    update ibex_core.teams set owner_id = heir where org_id = old.org_id and id = old.team_id;
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$function$;
+comment on function ibex_core.keep_team_owned() is 'Hands a team to another owner when the one who holds it leaves, and refuses to take the last one.';
 CREATE OR REPLACE FUNCTION ibex_core.move_default_template()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1545,6 +1623,8 @@ grant delete, insert, select on ibex_core.team_memberships to ibex_app;
 grant delete, insert, select on ibex_core.team_memberships to ibex_system;
 grant update (id, team_id, user_id, role, created_at, updated_at) on ibex_core.team_memberships to ibex_app;
 grant update (id, team_id, user_id, role, created_at, updated_at) on ibex_core.team_memberships to ibex_system;
+CREATE TRIGGER team_memberships_keep_team_owned_on_delete BEFORE DELETE ON ibex_core.team_memberships FOR EACH ROW WHEN ((old.role = 'owner'::text)) EXECUTE FUNCTION ibex_core.keep_team_owned();
+CREATE TRIGGER team_memberships_keep_team_owned_on_update BEFORE UPDATE ON ibex_core.team_memberships FOR EACH ROW WHEN (((old.role = 'owner'::text) AND (((new.role IS DISTINCT FROM 'owner'::text) OR (new.team_id IS DISTINCT FROM old.team_id)) OR (new.user_id IS DISTINCT FROM old.user_id)))) EXECUTE FUNCTION ibex_core.keep_team_owned();
 CREATE TRIGGER team_memberships_touch_updated_at BEFORE UPDATE ON ibex_core.team_memberships FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.team_memberships is 'A member of a team.';
 comment on column ibex_core.team_memberships.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -1581,6 +1661,8 @@ grant delete, insert, select on ibex_core.teams to ibex_app;
 grant delete, insert, select on ibex_core.teams to ibex_system;
 grant update (id, name, slug, owner_id, settings, shared_skill_names, webhook_url, webhook_secret, conversation_retention_days, created_at, updated_at, deleted_at) on ibex_core.teams to ibex_app;
 grant update (id, name, slug, owner_id, settings, shared_skill_names, webhook_url, webhook_secret, conversation_retention_days, created_at, updated_at, deleted_at) on ibex_core.teams to ibex_system;
+CREATE TRIGGER teams_keep_owner_a_member_on_insert AFTER INSERT ON ibex_core.teams FOR EACH ROW EXECUTE FUNCTION ibex_core.keep_owner_a_member();
+CREATE TRIGGER teams_keep_owner_a_member_on_update AFTER UPDATE ON ibex_core.teams FOR EACH ROW WHEN ((old.owner_id <> new.owner_id)) EXECUTE FUNCTION ibex_core.keep_owner_a_member();
 CREATE TRIGGER teams_touch_updated_at BEFORE UPDATE ON ibex_core.teams FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.teams is 'People of an organization who share agents.';
 comment on column ibex_core.teams.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -1725,6 +1807,7 @@ create table ibex_core.users (
   constraint users_status_check CHECK ((status = ANY (ARRAY['active'::text, 'invited'::text, 'suspended'::text, 'deactivated'::text])))
 );
 CREATE UNIQUE INDEX users_org_id_email_key ON ibex_core.users USING btree (org_id, email_lower) WHERE (deleted_at IS NULL);
+CREATE INDEX users_org_id_role_idx ON ibex_core.users USING btree (org_id, role) WHERE ((role = 'owner'::text) AND (status = 'active'::text) AND (deleted_at IS NULL));
 alter table ibex_core.users enable row level security;
 alter table ibex_core.users force row level security;
 create policy users_system_access on ibex_core.users as permissive for all to ibex_system using (true) with check (true);
@@ -1733,6 +1816,8 @@ grant delete, insert, select on ibex_core.users to ibex_app;
 grant delete, insert, select on ibex_core.users to ibex_system;
 grant update (id, email, username, name, password_hash, role, status, is_verified, sso_provider, sso_subject, avatar_url, settings, metadata, last_login_at, created_at, updated_at, deleted_at) on ibex_core.users to ibex_app;
 grant update (id, email, username, name, password_hash, role, status, is_verified, sso_provider, sso_subject, avatar_url, settings, metadata, last_login_at, created_at, updated_at, deleted_at) on ibex_core.users to ibex_system;
+CREATE TRIGGER users_keep_organization_owned_on_delete BEFORE DELETE ON ibex_core.users FOR EACH ROW WHEN (((old.role = 'owner'::text) AND (old.status = 'active'::text) AND (old.deleted_at IS NULL))) EXECUTE FUNCTION ibex_core.keep_organization_owned();
+CREATE TRIGGER users_keep_organization_owned_on_update BEFORE UPDATE ON ibex_core.users FOR EACH ROW WHEN (((old.role = 'owner'::text) AND (old.status = 'active'::text) AND (old.deleted_at IS NULL) AND (NOT ((new.role = 'owner'::text) AND (new.status = 'active'::text) AND (new.deleted_at IS NULL))))) EXECUTE FUNCTION ibex_core.keep_organization_owned();
 CREATE TRIGGER users_touch_updated_at BEFORE UPDATE ON ibex_core.users FOR EACH ROW WHEN (((((((((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.email IS DISTINCT FROM new.email)) OR (old.username IS DISTINCT FROM new.username)) OR (old.name IS DISTINCT FROM new.name)) OR (old.password_hash IS DISTINCT FROM new.password_hash)) OR (old.role IS DISTINCT FROM new.role)) OR (old.status IS DISTINCT FROM new.status)) OR (old.is_verified IS DISTINCT FROM new.is_verified)) OR (old.sso_provider IS DISTINCT FROM new.sso_provider)) OR (old.sso_subject IS DISTINCT FROM new.sso_subject)) OR (old.avatar_url IS DISTINCT FROM new.avatar_url)) OR (old.settings IS DISTINCT FROM new.settings)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.last_login_at IS DISTINCT FROM new.last_login_at)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.users is 'A person of an organization.';
 comment on column ibex_core.users.org_id is 'The organization that the row belongs to; the tenant of the session by default.';

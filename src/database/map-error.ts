@@ -10,6 +10,7 @@ import {
   ForeignKeyViolationError,
   IbexError,
   InsufficientPrivilegeError,
+  LastOwnerError,
   LockNotAvailableError,
   NotNullViolationError,
   QueryCanceledError,
@@ -75,6 +76,12 @@ const conditions: Readonly<Record<string, readonly [DatabaseErrorClass, string]>
   ],
   '57P03': [ServerUnavailableError, 'the server is starting or shutting down: try again'],
 }
+
+/** Raised by triggers, which name a constraint as a real one would be named. */
+const lastOwner: readonly [DatabaseErrorClass, string] = [
+  LastOwnerError,
+  'the last owner must stay: make somebody else an owner first',
+]
 
 const schemaRefusal: readonly [DatabaseErrorClass, string] = [
   InsufficientPrivilegeError,
@@ -168,10 +175,19 @@ function mapPostgresError(error: PostgresError): Error {
       },
     )
   }
-  const condition = isSchemaRefusal(error) ? schemaRefusal : conditions[error.code]
+  const condition = conditionOf(error)
   if (condition === undefined) return withoutValues(error)
   const [ErrorClass, text] = condition
   return new ErrorClass(`${describe(error)}${text}`, fields, { cause: withoutValues(error) })
+}
+
+function conditionOf(error: PostgresError): readonly [DatabaseErrorClass, string] | undefined {
+  if (isSchemaRefusal(error)) return schemaRefusal
+  return isLastOwner(error) ? lastOwner : conditions[error.code]
+}
+
+function isLastOwner({ code, schema, constraint = '' }: PostgresError): boolean {
+  return code === '23514' && schema === 'ibex_core' && constraint.endsWith('_last_owner_check')
 }
 
 function foreignKeyError(error: PostgresError, fields: DatabaseErrorFields): Error {

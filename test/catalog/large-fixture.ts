@@ -112,7 +112,12 @@ const sha256 = "encode(sha256(i::text::bytea), 'hex')"
 const fills: readonly Fill[] = [
   {
     table: 'users',
-    values: { ...own('users'), email: "'user' || i || '@example.com'", username: "'user' || i" },
+    values: {
+      ...own('users'),
+      email: "'user' || i || '@example.com'",
+      username: "'user' || i",
+      role: "case when i < 4 then 'owner' else 'member' end",
+    },
   },
   {
     table: 'teams',
@@ -124,7 +129,8 @@ const fills: readonly Fill[] = [
       ...own('team_memberships'),
       team_id: ref('teams'),
       user_id: shifted('teams', 'users'),
-      role: "'member'",
+      // the first place is that of the team's owner_id, the second that of another owner
+      role: `case when ${place('teams')} < 2 then 'owner' else 'member' end`,
     },
   },
   {

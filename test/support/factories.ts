@@ -101,19 +101,14 @@ export async function insertSession(admin: Kysely<DB>, values: Given<NewSession>
     .executeTakeFirstOrThrow()
 }
 
-/** Inserts a team with its owner, a new user when none is given. */
+/** Inserts a team, of a new user when no owner is given; a trigger makes the owner a member. */
 export async function insertTeam(admin: Kysely<DB>, values: Given<NewTeam>): Promise<Team> {
   const ownerId = values.owner_id ?? (await insertUser(admin, { org_id: values.org_id })).id
-  const team = await admin
+  return await admin
     .insertInto('ibex_core.teams')
     .values({ name: 'A team', slug: `team-${next('team', values.org_id)}`, ...values, owner_id: ownerId })
     .returningAll()
     .executeTakeFirstOrThrow()
-  await admin
-    .insertInto('ibex_core.team_memberships')
-    .values({ org_id: team.org_id, team_id: team.id, user_id: ownerId, role: 'owner' })
-    .execute()
-  return team
 }
 
 /** Inserts a project. */

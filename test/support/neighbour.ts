@@ -51,8 +51,8 @@ async function insertWork(
   { userId, agentId, sessionId }: Readonly<Record<'userId' | 'agentId' | 'sessionId', string>>,
 ): Promise<void> {
   const insert = inserter(admin)
-  const team = await insert('teams', { name: 'The neighbours', slug: 'neighbours', owner_id: userId })
-  await insert('team_memberships', { team_id: team, user_id: userId, role: 'owner' })
+  // a trigger makes the owner a member
+  await insert('teams', { name: 'The neighbours', slug: 'neighbours', owner_id: userId })
   const role = await insert('roles', { name: 'Spy' })
   await insert('prompt_templates', { role_id: role, name: 'Listen', content: 'Listen at the wall.' })
   const project = await insert('projects', { name: 'The wall', slug: 'wall' })
