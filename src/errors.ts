@@ -175,6 +175,18 @@ export class NotRunningError extends IbexError {
   }
 }
 
+/** Raised when a user is not in the status from which the change starts; `status` is the one that the user is in. */
+export class UserStatusError extends IbexError {
+  override readonly name = 'UserStatusError'
+  override readonly code = 'user_status'
+  readonly status: string
+
+  constructor(status: string, expected: string) {
+    super(`user is ${status}: this needs a user who is ${expected}`)
+    this.status = status
+  }
+}
+
 /** Raised before any SQL when an argument is not what the method takes; `argument` names it. */
 export class InvalidArgumentError extends IbexError {
   override readonly name = 'InvalidArgumentError'

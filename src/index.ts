@@ -50,8 +50,11 @@ export type {
   UpsertOptions,
 } from './repository/row-types.ts'
 
+export { createOrganization } from './identity/create-organization.ts'
+export type { CreatedOrganization, OrganizationInput, OwnerInput } from './identity/create-organization.ts'
 export { OrganizationRepository } from './identity/organization-repository.ts'
 export { UserRepository } from './identity/user-repository.ts'
+export type { InvitationAcceptance, UserInvitation } from './identity/user-repository.ts'
 export { TeamRepository } from './identity/team-repository.ts'
 export { TokenRepository } from './identity/token-repository.ts'
 export { ProjectRepository } from './projects/project-repository.ts'
@@ -157,4 +160,5 @@ export {
   UniqueViolationError,
   UnknownOrganizationError,
   UnsupportedOnEmbeddedError,
+  UserStatusError,
 } from './errors.ts'

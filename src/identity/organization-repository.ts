@@ -10,7 +10,8 @@ const served: ReadonlySet<string> = new Set(['active', 'trial'])
 /**
  * Reads the tenant's own organization, and updates its name, billing email, embedding model and settings.
  *
- * Everything else (a new organization, its slug, tier, status and quotas) takes `asSystem`: the database refuses it to a tenant.
+ * Everything else (its slug, tier, status and quotas) takes `asSystem`, as does `createOrganization`: the database refuses
+ * it to a tenant.
  */
 export class OrganizationRepository extends BaseRepository<DB, 'ibex_core.organizations'> {
   constructor(scope: Scope<DB>) {

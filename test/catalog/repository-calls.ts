@@ -44,7 +44,19 @@ const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
 
 const ownCalls: OwnCalls = {
   organizations: { requireActive: async (organizations) => await organizations.requireActive() },
-  users: {},
+  users: {
+    findByEmail: async (users) => await users.findByEmail('User1@example.com'),
+    invite: async (users) => await users.invite({ email: 'new@example.com' }),
+    acceptInvitation: async (users) => {
+      const { id } = await users.invite({ email: 'new@example.com' })
+      await users.acceptInvitation(id, { name: 'New' })
+    },
+    suspend: async (users, ids) => await users.suspend(ids.of('users')),
+    reactivate: async (users, ids) => {
+      await users.suspend(ids.of('users'))
+      await users.reactivate(ids.of('users'))
+    },
+  },
   teams: {},
   teamMemberships: {},
   tokens: {},

@@ -1,0 +1,53 @@
+/** Checks of people and organizations, made before any SQL. */
+import { InvalidArgumentError } from '../errors.ts'
+
+/** Who a person is, and how the person signs in. */
+export interface SignIn {
+  readonly name?: string | null | undefined
+  /** A hash of the password, made by the service; never the password. */
+  readonly passwordHash?: string | null | undefined
+  /** Goes with `ssoSubject`: both or none. */
+  readonly ssoProvider?: string | null | undefined
+  /** The id of the person at `ssoProvider`. */
+  readonly ssoSubject?: string | null | undefined
+}
+
+/** The columns of {@link SignIn}; what is undefined is left as it is. */
+export interface SignInColumns {
+  readonly name: string | null | undefined
+  readonly password_hash: string | null | undefined
+  readonly sso_provider: string | null | undefined
+  readonly sso_subject: string | null | undefined
+}
+
+/**
+ * Checks a name and returns it.
+ *
+ * @throws {InvalidArgumentError} when it is no text, blank, or holds what PostgreSQL cannot store.
+ */
+export function checkName(argument: string, name: unknown): string {
+  if (typeof name !== 'string' || name.trim() === '')
+    throw new InvalidArgumentError(argument, 'must be a text that is not blank')
+  if (name.includes('\0') || !name.isWellFormed())
+    throw new InvalidArgumentError(argument, 'holds a NUL or half a character, which PostgreSQL cannot store')
+  return name
+}
+
+/** @throws {InvalidArgumentError} when the slug is not made of lower-case letters, digits and hyphens. */
+export function checkSlug(argument: string, slug: unknown): string {
+  if (typeof slug === 'string' && /^[a-z0-9-]+$/.test(slug)) return slug
+  throw new InvalidArgumentError(argument, 'must be made of lower-case letters, digits and hyphens')
+}
+
+/** @throws {InvalidArgumentError} when the text has not the form of an email address. */
+export function checkEmail(argument: string, email: unknown): string {
+  if (/^[^@\s]+@[^@\s]+$/.test(checkName(argument, email))) return email as string // checkName takes texts only
+  throw new InvalidArgumentError(argument, 'must be an email address')
+}
+
+/** @throws {InvalidArgumentError} when only one of `ssoProvider` and `ssoSubject` is given: neither names a person alone. */
+export function signInColumns({ name, passwordHash, ssoProvider, ssoSubject }: SignIn): SignInColumns {
+  if (((ssoProvider ?? null) === null) !== ((ssoSubject ?? null) === null))
+    throw new InvalidArgumentError('ssoSubject', 'goes with ssoProvider: pass both or none')
+  return { name, password_hash: passwordHash, sso_provider: ssoProvider, sso_subject: ssoSubject }
+}
