@@ -57,7 +57,18 @@ const ownCalls: OwnCalls = {
       await users.reactivate(ids.of('users'))
     },
   },
-  teams: {},
+  teams: {
+    addMember: async (teams, ids) => {
+      await teams.removeMember(ids.of('teams'), ids.last('users'))
+      await teams.addMember(ids.of('teams'), ids.last('users'))
+    },
+    changeRole: async (teams, ids) => await teams.changeRole(ids.of('teams'), ids.of('users'), 'viewer'),
+    removeMember: async (teams, ids) => await teams.removeMember(ids.of('teams'), ids.of('users')),
+    members: async (teams, ids) => await teams.members(ids.of('teams')),
+    teamsOf: async (teams, ids) => await teams.teamsOf(ids.of('users')),
+    transferOwnership: async (teams, ids) =>
+      await teams.transferOwnership(ids.of('teams'), ids.last('users')),
+  },
   teamMemberships: {},
   tokens: {},
   agents: {
