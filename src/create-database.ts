@@ -3,6 +3,8 @@ import type { DB as IbexDB } from '../types/database.d.ts'
 import { ConnectionPool } from './database/connection-pool.ts'
 import { resolveOptions } from './database/options.ts'
 import type { DatabaseOptions } from './database/options.ts'
+import { tokenTenant } from './identity/token-secret.ts'
+import type { TokenVerification, VerifyTokenOptions } from './identity/verify-token.ts'
 import { SystemScope } from './tenancy/system-scope.ts'
 import { Tenancy, copyScopeOptions } from './tenancy/tenancy.ts'
 import type { ScopeOptions } from './tenancy/tenancy.ts'
@@ -12,7 +14,7 @@ import type { IsolationReport } from './tenancy/verify-isolation.ts'
 import { TenantScope } from './tenant-scope.ts'
 import { Vector } from './vector/vector.ts'
 
-/** An id that no organization has: `verifyIsolation` needs a tenant's role, not a tenant. */
+/** An id that no organization has, where a tenant's role is needed and no tenant. */
 const nobody = '00000000-0000-0000-0000-000000000000'
 
 /** A database of many tenants: the way to each tenant's scope, and nothing that reaches a row without one. */
@@ -68,6 +70,24 @@ export class Database<DB extends IbexDB = IbexDB> {
    */
   async verifyIsolation(): Promise<IsolationReport> {
     return await verifyIsolation(this.#tenancy.kyselyFor({ orgId: nobody }))
+  }
+
+  /**
+   * Tells whether the secret of a token is good, and whom it acts for: what a service asks first about a request.
+   *
+   * ```ts
+   * const verified = await database.verifyToken(secret, { address: request.socket.remoteAddress, permissions: 1n })
+   * if (verified.outcome === 'refused') return unauthorized() // the same answer whatever the reason
+   * const tenant = database.forTenant(verified.orgId)
+   * ```
+   *
+   * The tenant is read out of the secret, so no role sees more than one tenant's rows. One statement, always the same, for a
+   * secret that is good, unknown, malformed, revoked or expired.
+   *
+   * @throws {InvalidArgumentError} when an option does not exist or is not what it should be.
+   */
+  async verifyToken(secret: string, options: VerifyTokenOptions = {}): Promise<TokenVerification> {
+    return await this.forTenant(tokenTenant(secret) ?? nobody).tokens.verify(secret, options)
   }
 
   /** Waits for the connections in use, closes all and stops the embedded engine. */

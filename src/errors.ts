@@ -187,6 +187,16 @@ export class UserStatusError extends IbexError {
   }
 }
 
+/** Raised when a token is to be issued for a user who may not use it: not active, or soft-deleted. */
+export class InactiveUserError extends IbexError {
+  override readonly name = 'InactiveUserError'
+  override readonly code = 'inactive_user'
+
+  constructor() {
+    super('user is not active: only a user who is active and was not deleted can have tokens')
+  }
+}
+
 /** Raised before any SQL when an argument is not what the method takes; `argument` names it. */
 export class InvalidArgumentError extends IbexError {
   override readonly name = 'InvalidArgumentError'

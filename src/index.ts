@@ -58,6 +58,18 @@ export type { InvitationAcceptance, UserInvitation } from './identity/user-repos
 export { TeamRepository } from './identity/team-repository.ts'
 export type { TeamMember, TeamOfUser } from './identity/team-repository.ts'
 export { TokenRepository } from './identity/token-repository.ts'
+export type { IssuedToken, TokenRevocation, TokenUse } from './identity/token-repository.ts'
+export type { TokenInput } from './identity/token-input.ts'
+export type {
+  RefusedToken,
+  TokenRefusal,
+  TokenVerification,
+  VerifiedToken,
+  VerifyTokenOptions,
+} from './identity/verify-token.ts'
+export { tokenTenant } from './identity/token-secret.ts'
+export { TokenUses } from './identity/token-uses.ts'
+export type { TokenUsesOptions } from './identity/token-uses.ts'
 export { ProjectRepository } from './projects/project-repository.ts'
 export { CanonItemRepository } from './projects/canon-item-repository.ts'
 export { MessageRepository } from './sessions/message-repository.ts'
@@ -134,6 +146,7 @@ export {
   ForeignKeyViolationError,
   IbexError,
   InactiveOrganizationError,
+  InactiveUserError,
   InsufficientPrivilegeError,
   InvalidArgumentError,
   InvalidColumnError,

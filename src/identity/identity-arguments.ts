@@ -1,5 +1,6 @@
 /** Checks of people and organizations, made before any SQL. */
 import { InvalidArgumentError } from '../errors.ts'
+import { isUuid } from '../tenancy/arguments.ts'
 
 /** Who a person is, and how the person signs in. */
 export interface SignIn {
@@ -43,6 +44,13 @@ export function checkSlug(argument: string, slug: unknown): string {
 export function checkEmail(argument: string, email: unknown): string {
   if (/^[^@\s]+@[^@\s]+$/.test(checkName(argument, email))) return email as string // checkName takes texts only
   throw new InvalidArgumentError(argument, 'must be an email address')
+}
+
+/** @throws {InvalidArgumentError} when the id is given and no uuid. */
+export function checkOptionalId(argument: string, id: unknown): string | null {
+  if (id === undefined || id === null) return null
+  if (isUuid(id)) return id
+  throw new InvalidArgumentError(argument, 'must be a uuid')
 }
 
 /** @throws {InvalidArgumentError} when only one of `ssoProvider` and `ssoSubject` is given: neither names a person alone. */

@@ -70,7 +70,29 @@ const ownCalls: OwnCalls = {
       await teams.transferOwnership(ids.of('teams'), ids.last('users')),
   },
   teamMemberships: {},
-  tokens: {},
+  tokens: {
+    issue: async (tokens, ids) =>
+      await tokens.issue({
+        type: 'pat',
+        name: 'New',
+        userId: ids.of('users'),
+        agentId: ids.of('agents'),
+        allowedIps: ['192.0.2.0/24'],
+      }),
+    verify: async (tokens, ids) => {
+      const { secret } = await tokens.issue({ type: 'pat', name: 'New', userId: ids.of('users') })
+      await tokens.verify(secret, { address: '192.0.2.7' })
+    },
+    revoke: async (tokens, ids) => await tokens.revoke(ids.of('tokens'), { revokedBy: ids.of('users') }),
+    revokeAllOf: async (tokens, ids) => await tokens.revokeAllOf(ids.of('users')),
+    addUses: async (tokens, ids) => {
+      const use = { count: 1, lastUsedAt: new Date(), lastUsedIp: '192.0.2.7' }
+      await tokens.addUses([
+        { tokenId: ids.of('tokens'), ...use },
+        { tokenId: ids.last('tokens'), ...use },
+      ])
+    },
+  },
   agents: {
     configure: async (agents, ids) =>
       await agents.configure(ids.of('agents'), { model_config: { temperature: 0.1 } }),

@@ -1,0 +1,102 @@
+/** The uses of tokens, counted in this process until they are written down. */
+import { checkOptionNames, checkWholeNumber } from '../tenancy/arguments.ts'
+import { toAddress } from './ip-address.ts'
+import type { TokenRepository, TokenUse } from './token-repository.ts'
+import type { VerifiedToken } from './verify-token.ts'
+
+/** The options of {@link TokenUses}. */
+export interface TokenUsesOptions {
+  /** Tokens at most between two flushes (default 10,000); the uses of further ones are not counted. */
+  readonly maxTokens?: number | undefined
+}
+
+/** What gives the tokens of each tenant: a `Database`. */
+interface TokensOfTenants {
+  forTenant(orgId: string): { readonly tokens: TokenRepository }
+}
+
+const known: ReadonlySet<string> = new Set<keyof TokenUsesOptions>(['maxTokens'])
+
+/**
+ * Counts the uses of tokens, so that a request writes nothing: make one per process, and flush it every few seconds.
+ *
+ * ```ts
+ * const uses = new TokenUses()
+ * const timer = setInterval(() => void uses.flush(database).catch(report), 10_000)
+ *
+ * uses.record(verified, address)   // after each verification that was good
+ *
+ * clearInterval(timer)             // when the service stops: the last uses, before database.close()
+ * await uses.flush(database)
+ * ```
+ *
+ * It has no timer of its own. What a process has not flushed is lost with it: `use_count` and `last_used_at` are for people
+ * who look for tokens that nobody needs, not for bills.
+ */
+export class TokenUses {
+  readonly #maxTokens: number
+  /** By tenant and token. */
+  readonly #tenants: Map<string, Map<string, TokenUse>> = new Map()
+  #size = 0
+
+  /** @throws {InvalidArgumentError} when `maxTokens` is no whole number of at least 1. */
+  constructor(options: TokenUsesOptions = {}) {
+    checkOptionNames('option', options, known)
+    this.#maxTokens = checkWholeNumber('maxTokens', options.maxTokens ?? 10_000, 1)
+  }
+
+  /** How many tokens have uses that are not written down: a service may flush when there are many. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Counts one use of a token; what is no address counts as none. */
+  record({ orgId, tokenId }: Pick<VerifiedToken, 'orgId' | 'tokenId'>, address?: string): void {
+    this.#add(orgId, { tokenId, count: 1, lastUsedAt: new Date(), lastUsedIp: toAddress(address) ?? null })
+  }
+
+  /**
+   * Writes the uses down, one statement a tenant, and returns of how many tokens.
+   *
+   * It stops at the first tenant that fails; what was not written stays for the next time. When a connection breaks it is not
+   * known whether the statement took effect, and that tenant's uses are counted again.
+   */
+  async flush(database: TokensOfTenants): Promise<number> {
+    const taken = [...this.#tenants].map(([orgId, uses]) => ({ orgId, uses: [...uses.values()] }))
+    this.#tenants.clear()
+    this.#size = 0
+    let written = 0
+    for (const [index, { orgId, uses }] of taken.entries()) {
+      try {
+        await database.forTenant(orgId).tokens.addUses(uses)
+      } catch (error) {
+        // the one that failed comes last, so that it does not keep the others back for ever
+        for (const left of [...taken.slice(index + 1), { orgId, uses }])
+          for (const use of left.uses) this.#add(left.orgId, use)
+        throw error
+      }
+      written += uses.length
+    }
+    return written
+  }
+
+  #add(orgId: string, use: TokenUse): void {
+    const uses = this.#tenants.get(orgId) ?? new Map<string, TokenUse>()
+    const before = uses.get(use.tokenId)
+    if (before === undefined) {
+      if (this.#size >= this.#maxTokens) return
+      this.#size += 1
+    }
+    uses.set(use.tokenId, before === undefined ? use : together(before, use))
+    this.#tenants.set(orgId, uses)
+  }
+}
+
+function together(one: TokenUse, other: TokenUse): TokenUse {
+  const [earlier, later] = one.lastUsedAt <= other.lastUsedAt ? [one, other] : [other, one]
+  return {
+    ...later,
+    count: one.count + other.count,
+    lastUsedIp: later.lastUsedIp ?? earlier.lastUsedIp,
+  }
+}
