@@ -27,6 +27,66 @@ begin
 end
 $function$;
 comment on function ibex_core.choose_default_template() is 'Makes the first template of a role its default.';
+CREATE OR REPLACE FUNCTION ibex_core.count_messages()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+declare
+  changes refcursor;
+  change record;
+begin
+  case tg_op
+    when 'INSERT' then open changes for
+      select org_id, session_id, max(seq) as last_seq, count(*) filter (where deleted_at is null) as living,
+        null::timestamptz as newest_gone,
+        max(created_at) filter (where deleted_at is null and not is_summary) as newest_come
+      from come group by org_id, session_id order by org_id, session_id;
+    when 'DELETE' then open changes for
+      select org_id, session_id, null::integer as last_seq, - count(*) as living,
+        max(created_at) filter (where not is_summary) as newest_gone,
+        null::timestamptz as newest_come
+      from gone where deleted_at is null group by org_id, session_id order by org_id, session_id;
+    when 'UPDATE' then open changes for
+      select org_id, session_id, null::integer as last_seq, sum(living) as living,
+        max(said_at) filter (where living < 0) as newest_gone,
+        max(said_at) filter (where living > 0) as newest_come
+      from (
+        select org_id, session_id, -1 as living, case when not is_summary then created_at end as said_at
+        from gone where deleted_at is null
+        union all
+        select org_id, session_id, 1, case when not is_summary then created_at end
+        from come where deleted_at is null
+      ) as change
+      group by org_id, session_id
+      having sum(living) <> 0
+        or max(said_at) filter (where living < 0) is distinct from max(said_at) filter (where living > 0)
+      order by org_id, session_id;
+  end case;
+  loop
+    fetch changes into change;
+    exit when not found;
+    perform from ibex_core.sessions
+    where org_id = change.org_id and id = change.session_id for no key update;
+    update ibex_core.sessions set
+      last_seq = greatest(last_seq, change.last_seq),
+      message_count = message_count + change.living,
+      last_message_at = case
+        when change.newest_gone >= last_message_at then (
+          select max(created_at) from ibex_core.messages
+          where org_id = change.org_id and session_id = change.session_id and deleted_at is null and not is_summary
+        )
+        else greatest(last_message_at, change.newest_come)
+      end
+    where org_id = change.org_id and id = change.session_id;
+  end loop;
+  close changes;
+  return null;
+end
+$function$;
+comment on function ibex_core.count_messages() is 'Keeps last_seq, message_count and last_message_at of the sessions whose messages a statement changed.';
 CREATE OR REPLACE FUNCTION ibex_core.current_org_id()
  RETURNS uuid
  LANGUAGE sql
@@ -138,6 +198,46 @@ begin
 end
 $function$;
 comment on function ibex_core.move_default_template() is 'Takes the default from one template of a role when another is updated to be it, and lets it go no other way.';
+CREATE OR REPLACE FUNCTION ibex_core.number_message()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+declare
+  last integer;
+  gone timestamptz;
+begin
+  if tg_op = 'UPDATE' then
+    raise check_violation using message = 'the place of a message never changes',
+      schema = tg_table_schema, table = tg_table_name, constraint = 'messages_seq_check';
+  end if;
+  select last_seq, deleted_at into last, gone from ibex_core.sessions
+  where org_id = new.org_id and id = new.session_id for no key update;
+  -- without a session the foreign key refuses the row; a soft-deleted one is to look the same
+  if gone is not null then
+    raise foreign_key_violation using
+      message = 'insert or update on table "messages" violates foreign key constraint "messages_org_id_session_id_fkey"',
+      schema = tg_table_schema, table = tg_table_name, constraint = 'messages_org_id_session_id_fkey';
+  end if;
+  last := greatest(last, 0, (
+    select seq from ibex_core.messages
+    where org_id = new.org_id and session_id = new.session_id order by seq desc limit 1
+  ));
+  if new.seq = 0 then
+    new.seq := last + 1;
+  elsif new.seq > last + 1 then
+    raise check_violation using message = 'the number of a message is not the next one of its session',
+      schema = tg_table_schema, table = tg_table_name, constraint = 'messages_seq_check';
+  end if;
+  if new.is_summary then
+    new.summary_up_to := coalesce(new.summary_up_to, new.seq - 1);
+  end if;
+  return new;
+end
+$function$;
+comment on function ibex_core.number_message() is 'Gives a new message the next number of its session, under the lock of the session, and refuses to move a message.';
 CREATE OR REPLACE FUNCTION ibex_core.promote_default_template()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1003,7 +1103,7 @@ create table ibex_core.messages (
   org_id uuid default ibex_core.current_org_id() not null,
   id uuid default gen_random_uuid() not null,
   session_id uuid not null,
-  seq integer not null,
+  seq integer default 0 not null,
   agent_id uuid,
   role_id uuid,
   role text not null,
@@ -1013,6 +1113,7 @@ create table ibex_core.messages (
   token_count integer default 0 not null,
   model text,
   is_summary boolean default false not null,
+  summary_up_to integer,
   is_ai_to_ai boolean default false not null,
   feedback_rating text,
   feedback_comment text,
@@ -1026,6 +1127,7 @@ create table ibex_core.messages (
   constraint messages_org_id_session_id_fkey FOREIGN KEY (org_id, session_id) REFERENCES ibex_core.sessions(org_id, id) ON DELETE CASCADE,
   constraint messages_org_id_session_id_seq_key UNIQUE (org_id, session_id, seq),
   constraint messages_feedback_rating_check CHECK ((feedback_rating = ANY (ARRAY['positive'::text, 'negative'::text]))),
+  constraint messages_is_summary_summary_up_to_seq_check CHECK (((is_summary = (summary_up_to IS NOT NULL)) AND ((summary_up_to >= 0) AND (summary_up_to <= (seq - 1))))),
   constraint messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))),
   constraint messages_seq_check CHECK ((seq >= 1)),
   constraint messages_token_count_check CHECK ((token_count >= 0)),
@@ -1034,24 +1136,31 @@ create table ibex_core.messages (
 );
 CREATE INDEX messages_org_id_agent_id_idx ON ibex_core.messages USING btree (org_id, agent_id) WHERE (agent_id IS NOT NULL);
 CREATE INDEX messages_org_id_role_id_idx ON ibex_core.messages USING btree (org_id, role_id) WHERE (role_id IS NOT NULL);
+CREATE INDEX messages_org_id_session_id_seq_idx ON ibex_core.messages USING btree (org_id, session_id, seq) WHERE (is_summary AND (deleted_at IS NULL));
 alter table ibex_core.messages enable row level security;
 alter table ibex_core.messages force row level security;
 create policy messages_system_access on ibex_core.messages as permissive for all to ibex_system using (true) with check (true);
 create policy messages_tenant_isolation on ibex_core.messages as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant delete, insert, select on ibex_core.messages to ibex_app;
 grant delete, insert, select on ibex_core.messages to ibex_system;
-grant update (id, session_id, seq, agent_id, role_id, role, content, tool_calls, tool_results, token_count, model, is_summary, is_ai_to_ai, feedback_rating, feedback_comment, created_at, updated_at, deleted_at) on ibex_core.messages to ibex_app;
-grant update (id, session_id, seq, agent_id, role_id, role, content, tool_calls, tool_results, token_count, model, is_summary, is_ai_to_ai, feedback_rating, feedback_comment, created_at, updated_at, deleted_at) on ibex_core.messages to ibex_system;
+grant update (id, session_id, seq, agent_id, role_id, role, content, tool_calls, tool_results, token_count, model, is_summary, summary_up_to, is_ai_to_ai, feedback_rating, feedback_comment, created_at, updated_at, deleted_at) on ibex_core.messages to ibex_app;
+grant update (id, session_id, seq, agent_id, role_id, role, content, tool_calls, tool_results, token_count, model, is_summary, summary_up_to, is_ai_to_ai, feedback_rating, feedback_comment, created_at, updated_at, deleted_at) on ibex_core.messages to ibex_system;
+CREATE TRIGGER messages_count_deleted AFTER DELETE ON ibex_core.messages REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.count_messages();
+CREATE TRIGGER messages_count_inserted AFTER INSERT ON ibex_core.messages REFERENCING NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.count_messages();
+CREATE TRIGGER messages_count_updated AFTER UPDATE ON ibex_core.messages REFERENCING OLD TABLE AS gone NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.count_messages();
+CREATE TRIGGER messages_keep_number BEFORE UPDATE OF session_id, seq ON ibex_core.messages FOR EACH ROW WHEN (((old.session_id IS DISTINCT FROM new.session_id) OR (old.seq IS DISTINCT FROM new.seq))) EXECUTE FUNCTION ibex_core.number_message();
+CREATE TRIGGER messages_number BEFORE INSERT ON ibex_core.messages FOR EACH ROW EXECUTE FUNCTION ibex_core.number_message();
 CREATE TRIGGER messages_touch_updated_at BEFORE UPDATE ON ibex_core.messages FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.messages is 'What was said in a session, or a summary of it.';
 comment on column ibex_core.messages.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
-comment on column ibex_core.messages.seq is 'Counts from 1 per session, without gaps.';
+comment on column ibex_core.messages.seq is 'Counts from 1 per session, without gaps. Left out, it is the next one; it never changes.';
 comment on column ibex_core.messages.agent_id is 'The agent that said it.';
 comment on column ibex_core.messages.role_id is 'The persona that the agent had taken on.';
 comment on column ibex_core.messages.tool_calls is 'The tools that the assistant asked for.';
 comment on column ibex_core.messages.tool_results is 'What the tools answered.';
 comment on column ibex_core.messages.token_count is 'The tokens of the content, as the model counts them.';
 comment on column ibex_core.messages.is_summary is 'It stands for the messages before it.';
+comment on column ibex_core.messages.summary_up_to is 'The seq of the last message that a summary stands for; left out, the one before it.';
 comment on column ibex_core.messages.is_ai_to_ai is 'One agent said it to another.';
 comment on column ibex_core.messages.updated_at is 'When the row last really changed; set by a trigger.';
 comment on column ibex_core.messages.deleted_at is 'When the row was soft-deleted; null while it lives.';
@@ -1558,6 +1667,7 @@ create table ibex_core.sessions (
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
   project_id uuid,
+  last_seq integer default 0 not null,
   constraint sessions_org_id_id_pkey PRIMARY KEY (org_id, id),
   constraint sessions_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE CASCADE,
   constraint sessions_org_id_directive_version_id_fkey FOREIGN KEY (org_id, directive_version_id) REFERENCES ibex_core.directive_versions(org_id, id) ON DELETE SET NULL (directive_version_id),
@@ -1566,6 +1676,7 @@ create table ibex_core.sessions (
   constraint sessions_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE SET NULL (user_id),
   constraint sessions_org_id_agent_id_external_id_key UNIQUE (org_id, agent_id, external_id),
   constraint sessions_last_extracted_turn_check CHECK ((last_extracted_turn >= 0)),
+  constraint sessions_last_seq_check CHECK ((last_seq >= 0)),
   constraint sessions_message_count_check CHECK ((message_count >= 0)),
   constraint sessions_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
   constraint sessions_status_check CHECK ((status = ANY (ARRAY['active'::text, 'idle'::text, 'completed'::text, 'abandoned'::text, 'error'::text]))),
@@ -1575,10 +1686,19 @@ create table ibex_core.sessions (
   constraint sessions_turn_count_check CHECK ((turn_count >= 0))
 );
 CREATE INDEX sessions_org_id_agent_id_created_at_idx ON ibex_core.sessions USING btree (org_id, agent_id, created_at DESC);
+CREATE INDEX sessions_org_id_agent_id_silent_since_idx ON ibex_core.sessions USING btree (org_id, agent_id, (
+CASE
+    WHEN (last_message_at IS NULL) THEN created_at
+    ELSE last_message_at
+END));
 CREATE INDEX sessions_org_id_completed_at_idx ON ibex_core.sessions USING btree (org_id, completed_at) WHERE ((status = 'completed'::text) AND (last_extracted_turn < turn_count) AND (deleted_at IS NULL));
 CREATE INDEX sessions_org_id_directive_version_id_idx ON ibex_core.sessions USING btree (org_id, directive_version_id) WHERE (directive_version_id IS NOT NULL);
 CREATE INDEX sessions_org_id_project_id_idx ON ibex_core.sessions USING btree (org_id, project_id) WHERE (project_id IS NOT NULL);
-CREATE INDEX sessions_org_id_status_last_message_at_idx ON ibex_core.sessions USING btree (org_id, status, last_message_at) WHERE (deleted_at IS NULL);
+CREATE INDEX sessions_org_id_status_silent_since_idx ON ibex_core.sessions USING btree (org_id, status, (
+CASE
+    WHEN (last_message_at IS NULL) THEN created_at
+    ELSE last_message_at
+END)) WHERE (deleted_at IS NULL);
 CREATE INDEX sessions_org_id_user_id_idx ON ibex_core.sessions USING btree (org_id, user_id) WHERE (user_id IS NOT NULL);
 alter table ibex_core.sessions enable row level security;
 alter table ibex_core.sessions force row level security;
@@ -1586,18 +1706,21 @@ create policy sessions_system_access on ibex_core.sessions as permissive for all
 create policy sessions_tenant_isolation on ibex_core.sessions as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant delete, insert, select on ibex_core.sessions to ibex_app;
 grant delete, insert, select on ibex_core.sessions to ibex_system;
-grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at, project_id) on ibex_core.sessions to ibex_app;
-grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at, project_id) on ibex_core.sessions to ibex_system;
+grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at, project_id, last_seq) on ibex_core.sessions to ibex_app;
+grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at, project_id, last_seq) on ibex_core.sessions to ibex_system;
 CREATE TRIGGER sessions_touch_updated_at BEFORE UPDATE ON ibex_core.sessions FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.sessions is 'A conversation with an agent.';
 comment on column ibex_core.sessions.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.sessions.user_id is 'The user who owns the session.';
 comment on column ibex_core.sessions.directive_version_id is 'The instructions that the agent followed.';
 comment on column ibex_core.sessions.external_id is 'The id that the caller knows it by; unique per agent.';
+comment on column ibex_core.sessions.message_count is 'How many messages it has, summaries included and soft-deleted ones not; set by a trigger.';
 comment on column ibex_core.sessions.last_extracted_turn is 'Memories were extracted from the turns up to this one.';
+comment on column ibex_core.sessions.last_message_at is 'The time of the newest message that is neither soft-deleted nor a summary, which is no sign of life; set by a trigger.';
 comment on column ibex_core.sessions.updated_at is 'When the row last really changed; set by a trigger.';
 comment on column ibex_core.sessions.deleted_at is 'When the row was soft-deleted; null while it lives.';
 comment on column ibex_core.sessions.project_id is 'The project that it is about.';
+comment on column ibex_core.sessions.last_seq is 'The seq of the last message; set by a trigger.';
 
 create table ibex_core.team_memberships (
   org_id uuid default ibex_core.current_org_id() not null,

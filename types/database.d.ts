@@ -563,8 +563,8 @@ export interface Messages {
   org_id: ColumnType<string, string | undefined, never>;
   id: ColumnType<string, string | undefined, never>;
   session_id: string;
-  /** Counts from 1 per session, without gaps. */
-  seq: number;
+  /** Counts from 1 per session, without gaps. Left out, it is the next one; it never changes. */
+  seq: Generated<number>;
   /** The agent that said it. */
   agent_id: string | null;
   /** The persona that the agent had taken on. */
@@ -580,6 +580,8 @@ export interface Messages {
   model: string | null;
   /** It stands for the messages before it. */
   is_summary: Generated<boolean>;
+  /** The seq of the last message that a summary stands for; left out, the one before it. */
+  summary_up_to: number | null;
   /** One agent said it to another. */
   is_ai_to_ai: Generated<boolean>;
   feedback_rating: MessageFeedbackRating | null;
@@ -953,6 +955,7 @@ export interface Sessions {
   model: string | null;
   provider: string | null;
   turn_count: Generated<number>;
+  /** How many messages it has, summaries included and soft-deleted ones not; set by a trigger. */
   message_count: Generated<number>;
   total_input_tokens: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
   total_output_tokens: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
@@ -961,6 +964,7 @@ export interface Sessions {
   last_extracted_turn: Generated<number>;
   summary: string | null;
   metadata: Generated<JsonObject>;
+  /** The time of the newest message that is neither soft-deleted nor a summary, which is no sign of life; set by a trigger. */
   last_message_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
   completed_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
   created_at: ColumnType<Date, Date | string | undefined, Date | string>;
@@ -970,6 +974,8 @@ export interface Sessions {
   deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
   /** The project that it is about. */
   project_id: string | null;
+  /** The seq of the last message; set by a trigger. */
+  last_seq: Generated<number>;
 }
 
 /** A row of `ibex_core.sessions`. */

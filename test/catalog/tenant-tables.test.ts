@@ -272,11 +272,13 @@ test('lets nobody but the roles call a function, and none runs with the rights o
   const trigger = { definer: false, app: false, public: 0 }
   expect(rows).toEqual([
     { ...trigger, name: 'choose_default_template' },
+    { ...trigger, name: 'count_messages' },
     { ...trigger, name: 'current_org_id', app: true },
     { ...trigger, name: 'keep_organization_owned' },
     { ...trigger, name: 'keep_owner_a_member' },
     { ...trigger, name: 'keep_team_owned' },
     { ...trigger, name: 'move_default_template' },
+    { ...trigger, name: 'number_message' },
     { ...trigger, name: 'promote_default_template' },
     { ...trigger, name: 'publish_directive', app: true },
     { ...trigger, name: 'refuse_change' },
