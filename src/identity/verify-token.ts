@@ -1,4 +1,4 @@
-/** Tells whether the secret of a token is good, at the same cost whatever is wrong with it. */
+/** Tells whether the secret of a token is good, by the same statement whatever is wrong with it. */
 import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
 import type { DB, TokenType } from '../../types/database.d.ts'

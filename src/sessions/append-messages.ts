@@ -7,14 +7,14 @@ import { bulkInsertQuery } from '../repository/bulk-insert.ts'
 import type { RowGroup } from '../repository/bulk-insert.ts'
 import { rowToInsert } from '../repository/column-values.ts'
 import type { Values } from '../repository/column-values.ts'
+import { jsonColumns, readValues, typeColumns } from '../repository/json-values.ts'
+import type { RowShape } from '../repository/json-values.ts'
 import type { TableDefinition } from '../repository/table-definition.ts'
+import { withReader } from '../tenancy/query-reader.ts'
 import type { CheckedMessage } from './message-input.ts'
-import { jsonColumns, rowFromJson } from './nested-rows.ts'
 
 /** A message with the files that came with it, in their order. */
 export type MessageWithAttachments = Message & { readonly attachments: readonly Attachment[] }
-
-type MessageWithJson = Message & { readonly attachments: readonly Readonly<Record<string, unknown>>[] }
 
 const messageTable = tables['ibex_core.messages']
 const attachmentTable = tables['ibex_core.attachments']
@@ -33,27 +33,26 @@ export async function appendMessages(
   const attachments = messages.flatMap((message) => message.attachments.map((row) => ({ ...row })))
   if (attachments.length === 0) {
     const inserted = await insertion.execute(db)
-    return inserted.rows.map((message) => withAttachments(message, []))
+    return inserted.rows.map((message) => ({ ...message, attachments: [] }))
   }
-  const inserted = await sql<MessageWithJson>`with message as (${insertion}), attached as (
+  const query = sql<MessageWithAttachments>`with message as (${insertion}), attached as (
       ${bulkInsertQuery(attachmentTable, groupOf(attachmentTable, orgId, attachments))}
     )
-    select message.*, coalesce(listed.attachments, '[]') as attachments
+    select message.*, coalesce(listed.attachments, '[]') as attachments, ${sql.join(typeColumns(withAttachments))}
     from message left join (
       select message_id, json_agg(item order by id) as attachments
-      from (select ${jsonColumns(attachmentTable, 'attached')} from attached) as item group by message_id
+      from (select ${sql.join(attached.columns)} from attached) as item group by message_id
     ) as listed on listed.message_id = message.id
-    order by seq`.execute(db)
-  return inserted.rows.map(({ attachments: json, ...message }) => withAttachments(message, json))
+    order by seq`.compile(db)
+  const read = withReader(query, (rows, parserOf) => readValues(rows, withAttachments, parserOf))
+  return (await db.executeQuery(read)).rows
 }
 
-/** Adds the attachments of a message, which came as JSON. */
-export function withAttachments(
-  message: Message,
-  json: readonly Readonly<Record<string, unknown>>[],
-): MessageWithAttachments {
-  const attachments = json.map((attachment) => rowFromJson<Attachment>(attachmentTable, attachment))
-  return { ...message, attachments }
+/** The attachments come as JSON, their values as those of a row that is read by itself. */
+const attached = jsonColumns(attachmentTable, 'attached')
+const withAttachments: RowShape = {
+  texts: [],
+  related: [{ name: 'attachments', shape: { texts: attached.texts, related: [] } }],
 }
 
 /** Rows that all give the same columns are one group, however many they are. */

@@ -7,11 +7,10 @@ import { InvalidArgumentError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
 import { checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
+import type { MessageWithAttachments } from './append-messages.ts'
 import { silentSince, sweepExpiredOf } from './expired-sessions.ts'
 import type { ExpiredSession, SweepOptions } from './expired-sessions.ts'
 import { checkUuid } from './message-input.ts'
-import { findSessionWithMessages } from './session-with-messages.ts'
-import type { SessionWithMessages } from './session-with-messages.ts'
 
 /** What a session begins with. */
 export interface SessionStart {
@@ -26,6 +25,9 @@ export interface SessionStart {
   readonly provider?: string | null
   readonly metadata?: JsonObject
 }
+
+/** A session with its last messages, in reading order. */
+export type SessionWithMessages = Session & { readonly messages: readonly MessageWithAttachments[] }
 
 /** Reads and writes sessions. */
 export class SessionRepository extends BaseRepository<DB, 'ibex_core.sessions'> {
@@ -78,7 +80,22 @@ export class SessionRepository extends BaseRepository<DB, 'ibex_core.sessions'> 
   ): Promise<SessionWithMessages | undefined> {
     checkWholeNumber('last', last, 1, 10_000)
     checkUuid('id', id)
-    return await findSessionWithMessages(this.scope.db, { orgId: this.scope.orgId, id, last })
+    const session = await this.findById(id, {
+      related: ({ many }) => ({
+        messages: many(tables['ibex_core.messages'], 'session_id', {
+          where: { is_summary: false },
+          // newest first, so that the limit takes them
+          orderBy: { seq: 'desc' },
+          limit: last,
+          related: ({ many }) => ({
+            attachments: many(tables['ibex_core.attachments'], 'message_id', {
+              orderBy: { created_at: 'asc', id: 'asc' },
+            }),
+          }),
+        }),
+      }),
+    })
+    return session && { ...session, messages: session.messages.toReversed() }
   }
 
   /**

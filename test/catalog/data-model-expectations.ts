@@ -185,6 +185,7 @@ export const dataModel: Readonly<Record<string, TableExpectation>> = {
     values: { role: 'user assistant system tool', feedback_rating: 'positive negative' },
     unique: ['session_id, seq'],
     references: { session_id: 'sessions cascade', agent_id: 'agents set null', role_id: 'roles set null' },
+    triggers: ['count_messages on insert', 'count_messages on update', 'count_messages on delete'],
   },
   attachments: {
     columns: `message_id uuid!, filename text!, original_filename text!, file_type text!, mime_type text!,

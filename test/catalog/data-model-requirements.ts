@@ -117,7 +117,7 @@ function indexRequirements(expected: TableExpectation, table: CatalogTable): Req
     // only a B-tree can lead with the tenant
     const start = `${method} ${method === 'btree' ? withTenant(expected, columns) : columns}`
     const isSuch = (found: string): boolean => {
-      const [, foundColumns = '', foundWhere = ''] = /^(.+?)( where .+)?$/.exec(found) ?? []
+      const [, foundColumns = '', foundWhere = ''] = /^(.+?)( where .+)?$/s.exec(found) ?? []
       return foundWhere === where && (foundColumns === start || foundColumns.startsWith(`${start}, `))
     }
     const otherwise = `${table.name}: there is no index ${start}${where} for ${purpose}`

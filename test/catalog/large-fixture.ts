@@ -204,6 +204,8 @@ const fills: readonly Fill[] = [
       project_id: ref('projects'),
       external_id: "'session-' || i",
       status: "(array['active', 'idle', 'completed', 'completed'])[i % 4 + 1]",
+      message_count: '3',
+      last_seq: '3',
       turn_count: '2',
       last_extracted_turn: 'i % 3',
       last_message_at: 'now() - make_interval(hours => i)',

@@ -42,6 +42,15 @@ function lastHours(hours: number): { readonly from: Date; readonly to: Date } {
 
 const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
 
+const attachment = {
+  filename: 'a.png',
+  originalFilename: 'b.png',
+  fileType: 'image',
+  mimeType: 'image/png',
+  fileSize: 1,
+  filePath: '/a.png',
+} as const
+
 const ownCalls: OwnCalls = {
   organizations: { requireActive: async (organizations) => await organizations.requireActive() },
   users: {
@@ -119,8 +128,28 @@ const ownCalls: OwnCalls = {
     findByExternalId: async (sessions, ids) => await sessions.findByExternalId(ids.of('agents'), 'session-1'),
     complete: async (sessions, ids) => await sessions.complete(ids.of('sessions')),
     abandonIdle: async (sessions) => await sessions.abandonIdle({ idleSeconds: 3_600, limit: 5 }),
+    findWithMessages: async (sessions, ids) =>
+      await sessions.findWithMessages(ids.of('sessions'), { last: 5 }),
+    forExtraction: async (sessions) => await sessions.forExtraction({ limit: 5 }),
+    markExtracted: async (sessions, ids) => await sessions.markExtracted(ids.of('sessions'), 1),
+    sweepExpired: async (sessions) => await sessions.sweepExpired({ limit: 5 }),
   },
-  messages: {},
+  messages: {
+    append: async (messages, ids) =>
+      await messages.append({
+        sessionId: ids.of('sessions'),
+        role: 'user',
+        content: 'Hello.',
+        attachments: [attachment],
+      }),
+    appendMany: async (messages, ids) =>
+      await messages.appendMany(ids.of('sessions'), [{ role: 'user', content: 'Hello.' }]),
+    last: async (messages, ids) => await messages.last(ids.of('sessions'), 5),
+    summarize: async (messages, ids) => await messages.summarize(ids.of('sessions'), 'They greeted.'),
+    summaries: async (messages, ids) => await messages.summaries(ids.of('sessions')),
+    window: async (messages, ids) => await messages.window(ids.of('sessions'), { tokens: 25 }),
+    rate: async (messages, ids) => await messages.rate(ids.of('messages'), { rating: 'positive' }),
+  },
   attachments: {},
   checkpoints: {
     append: async (checkpoints, ids) => await checkpoints.append({ sessionId: ids.of('sessions') }),
@@ -242,7 +271,12 @@ const commonCalls: Readonly<Record<string, CommonCall>> = {
 type CommonCall = (repository: AnyRepository, id: string) => Promise<unknown>
 
 /** What concerns a large part of a tenant's rows by its nature. */
-const wholeTenant: ReadonlySet<string> = new Set(['find', 'count', 'sessions.abandonIdle'])
+const wholeTenant: ReadonlySet<string> = new Set([
+  'find',
+  'count',
+  'sessions.abandonIdle',
+  'sessions.sweepExpired',
+])
 
 /** Tables of all tenants, the tenants' own, and those without an id. */
 const otherKeys: ReadonlySet<string> = new Set([
