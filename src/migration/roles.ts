@@ -111,6 +111,6 @@ async function readLogin(db: MigrationHandle): Promise<Login> {
 }
 
 async function grantMembership(db: MigrationHandle, statement: string): Promise<void> {
-  // a login that only migrates needs no membership, so a refusal is no error
+  // a refusal is no error here: what needs the membership, as a search function does, says so itself
   await run(db, `do $$ begin ${statement}; exception when insufficient_privilege then null; end $$`)
 }

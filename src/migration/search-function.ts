@@ -1,6 +1,8 @@
 /** Functions that search with operators which row-level security would keep from their indexes. */
+import { InsufficientPrivilegeError, MigrationError } from '../errors.ts'
 import type { MigrationHandle } from './handle.ts'
-import { run } from './handle.ts'
+import { read, run } from './handle.ts'
+import type { TableName } from './names.ts'
 import { parseTableName, quoteColumns, quoteIdentifier, quoteText } from './names.ts'
 import { appRole, searchRole } from './roles.ts'
 
@@ -14,7 +16,7 @@ export interface SearchFunction {
   readonly parameters: string
   /** What it returns, as in `returns table (…)`: ids and ranks, never content. Default: `id uuid, rank real`. */
   readonly returns?: string
-  /** A select that compares `org_id` with the variable `tenant`; tables with their schema. */
+  /** A select with `org_id = tenant` among its conditions; tables with their schema, columns with their table. */
   readonly query: string
   readonly comment: string
 }
@@ -32,48 +34,121 @@ export interface SearchFunction {
  *   table: 'public.notes',
  *   columns: ['org_id', 'id', 'words'],
  *   parameters: 'query text, most integer',
- *   query: `select notes.id, ts_rank_cd(words, term) from public.notes, websearch_to_tsquery('english', query) as term
- *     where org_id = tenant and words @@ term order by 2 desc limit most`,
+ *   query: `select note.id, ts_rank(note.words, term) from public.notes as note, websearch_to_tsquery('english', query) as term
+ *     where note.org_id = tenant and note.words @@ term order by 2 desc limit most`,
  *   comment: 'Finds the notes of the tenant that match, best first.',
  * })
  * ```
  *
- * Without a tenant it finds nothing. The way down is `drop function public.search_notes`.
+ * `tenant` is a variable of the function: null without a tenant, and then nothing is found. A column that is written
+ * without its table and has the name of a variable, a parameter or a result is an error when the function is called, and
+ * never taken for the other. Operators of extensions need their schema: `operator(public.<=>)`.
+ *
+ * The way down is {@link dropSearchFunction}; to change one, drop it and create it anew.
+ *
+ * @throws {MigrationError} when the query does not compare `org_id` with `tenant`: it would search the rows of all.
+ * @throws {InsufficientPrivilegeError} when this login may not hand the function over; says what an administrator must run.
  */
 export async function createSearchFunction(
   db: MigrationHandle,
   name: string,
-  definition: SearchFunction,
+  { table, columns, parameters, returns = 'id uuid, rank real', query, comment }: SearchFunction,
 ): Promise<void> {
-  const { table, columns, parameters, returns = 'id uuid, rank real', query, comment } = definition
-  const { sql: fn, schema } = parseTableName(name)
-  await openToSearch(db, table, columns)
-  // a custom plan each time: a generic one knows neither the tenant's size nor its partition
+  const fn = parseTableName(name)
+  if (!/\borg_id\s*=\s*tenant\b/.test(query))
+    throw new MigrationError(`the query of ${name} must say org_id = tenant, or it searches all tenants`)
+  await requireHandover(db, fn)
+  await openToSearch(db, parseTableName(table), columns)
+  // a custom plan each time: a generic one knows neither the tenant's size nor its partition. The caller's planner would
+  // expect 1,000 rows of a function and read the whole tenant to join them
   await run(
     db,
-    `create function ${fn}(${parameters}) returns table (${returns}) language plpgsql stable security definer
-    set search_path = '' set plan_cache_mode = force_custom_plan as $$
-#variable_conflict use_column
+    `create function ${fn.sql}(${parameters}) returns table (${returns}) language plpgsql stable security definer rows 20
+    set search_path = '' set plan_cache_mode = force_custom_plan as $search$
+#variable_conflict error
 declare
   tenant constant uuid := ibex_core.current_org_id();
 begin
   return query ${query};
 end
-$$`,
+$search$`,
   )
-  await run(db, `comment on function ${fn} is ${quoteText(comment)}`)
-  await run(db, `revoke all on function ${fn} from public`)
-  await run(db, `grant execute on function ${fn} to ${appRole}`)
-  // a new owner needs the right to create in the schema, for this moment only
+  await run(db, `comment on function ${fn.sql} is ${quoteText(comment)}`)
+  await run(db, `revoke all on function ${fn.sql} from public`)
+  await run(db, `grant execute on function ${fn.sql} to ${appRole}`)
+  await handOver(db, fn)
+}
+
+/**
+ * Drops a search function, and closes the table to `ibex_search` again when no other one reads it.
+ *
+ * ```ts
+ * await dropSearchFunction(db, 'public.search_notes', 'public.notes')
+ * ```
+ */
+export async function dropSearchFunction(db: MigrationHandle, name: string, table: string): Promise<void> {
+  await run(db, `drop function ${parseTableName(name).sql}`)
+  const { sql: relation, name: tableName } = parseTableName(table)
+  const others = await read(
+    db,
+    `select from pg_catalog.pg_proc where proowner = ${quoteText(searchRole)}::regrole
+      and position(${quoteText(table)} in prosrc) > 0`,
+  )
+  if (others.length > 0) return
+  await run(db, `drop policy ${searchPolicy(tableName)} on ${relation}`)
+  await run(db, `revoke all on ${relation} from ${searchRole}`)
+}
+
+/** Lets the search role read these columns of every row, beside what other functions have opened. */
+async function openToSearch(
+  db: MigrationHandle,
+  { sql: relation, name }: TableName,
+  columns: readonly string[],
+): Promise<void> {
+  const policy = searchPolicy(name)
+  await run(db, `drop policy if exists ${policy} on ${relation}`)
+  await run(db, `create policy ${policy} on ${relation} for select to ${searchRole} using (true)`)
+  await run(db, `grant select (${quoteColumns(columns)}) on ${relation} to ${searchRole}`)
+}
+
+function searchPolicy(table: string): string {
+  return quoteIdentifier(`${table}_search_access`)
+}
+
+/** Gives the function to the search role; its owner-to-be needs the right to create in the schema, for this moment only. */
+async function handOver(db: MigrationHandle, { sql: fn, schema }: TableName): Promise<void> {
   await run(db, `grant create on schema ${quoteIdentifier(schema)} to ${searchRole}`)
   await run(db, `alter function ${fn} owner to ${searchRole}`)
   await run(db, `revoke create on schema ${quoteIdentifier(schema)} from ${searchRole}`)
 }
 
-async function openToSearch(db: MigrationHandle, table: string, columns: readonly string[]): Promise<void> {
-  const { sql: relation, name } = parseTableName(table)
-  const policy = `${name}_search_access`
-  await run(db, `drop policy if exists ${policy} on ${relation}`)
-  await run(db, `create policy ${policy} on ${relation} for select to ${searchRole} using (true)`)
-  await run(db, `grant select (${quoteColumns(columns)}) on ${relation} to ${searchRole}`)
+interface Handover {
+  /** Makes this login a member of the search role. Since PostgreSQL 16 without inheriting its rights. */
+  readonly grant: string
+  readonly isMember: boolean
+  /** Only the owner of the schema can drop what it has given away. */
+  readonly ownsSchema: boolean
+}
+
+async function requireHandover(db: MigrationHandle, { sql: fn, schema }: TableName): Promise<void> {
+  const [handover] = await read<Handover>(
+    db,
+    `select format('grant ${searchRole} to %I', current_user)
+        || case when version >= 160000 then ' with inherit false, set true' else '' end as grant,
+      pg_has_role(${quoteText(searchRole)}, case when version >= 160000 then 'SET' else 'MEMBER' end) as "isMember",
+      pg_has_role(nspowner, 'USAGE') as "ownsSchema"
+    from (select current_setting('server_version_num')::int as version) as server, pg_catalog.pg_namespace
+    where nspname = ${quoteText(schema)}`,
+  )
+  if (handover?.isMember === true && handover.ownsSchema) return
+  const way =
+    handover?.isMember === false
+      ? `let an administrator run: ${handover.grant};`
+      : `run the migration as the owner of the schema ${schema}`
+  throw new InsufficientPrivilegeError(
+    `this login may not give the function ${fn} to ${searchRole}: ${way}`,
+    {
+      sqlState: '42501',
+    },
+  )
 }
