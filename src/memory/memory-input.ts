@@ -1,9 +1,9 @@
 /** A memory as it is handed in, and the row that it becomes. */
 import type { JsonObject, MemoryCategory, MemorySource } from '../../types/database.d.ts'
-import { InvalidArgumentError, InvalidVectorError } from '../errors.ts'
+import { InvalidArgumentError } from '../errors.ts'
 import { checkWholeNumber, isUuid } from '../tenancy/arguments.ts'
-import { Vector } from '../vector/vector.ts'
-import type { VectorInput } from '../vector/vector.ts'
+import { toEmbedding } from '../vector/similarity-search.ts'
+import type { Vector, VectorInput } from '../vector/vector.ts'
 import { characterCount, checkContent, contentHash } from './memory-content.ts'
 
 /** The dimension of `memories.embedding`. */
@@ -83,7 +83,7 @@ function toMemoryRow(input: MemoryInput): MemoryRow {
     session_id: checkId('sessionId', input.sessionId ?? null),
     content,
     content_hash: contentHash(content),
-    embedding: toEmbedding(input.embedding),
+    embedding: toEmbedding(input.embedding, memoryDimension),
     embedding_model: input.embeddingModel ?? null,
     category: input.category,
     source: input.source ?? 'extracted',
@@ -95,21 +95,6 @@ function toMemoryRow(input: MemoryInput): MemoryRow {
     expires_at: input.expiresAt ?? null,
     metadata: input.metadata ?? {},
   }
-}
-
-/**
- * Checks an embedding that is stored or searched for.
- *
- * @throws {InvalidVectorError} also when it is all zeros: its cosine distance to anything is NaN, so it is never found.
- */
-export function toEmbedding(values: VectorInput): Vector<typeof memoryDimension> {
-  const vector = Vector.create(values, memoryDimension)
-  if (vector.every((value) => value === 0)) {
-    throw new InvalidVectorError(
-      'vector is all zeros: its cosine distance is undefined, embed a text that is not blank',
-    )
-  }
-  return vector
 }
 
 /**

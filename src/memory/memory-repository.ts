@@ -7,10 +7,11 @@ import { BaseRepository } from '../repository/base-repository.ts'
 import { checkWholeNumber } from '../tenancy/arguments.ts'
 import { withSettings } from '../tenancy/query-settings.ts'
 import type { Scope } from '../tenancy/scope.ts'
+import { searchSettings, toEmbedding } from '../vector/similarity-search.ts'
 import type { VectorInput } from '../vector/vector.ts'
 import { addMemories, addMemory } from './add-memory.ts'
 import type { AddOutcome } from './add-memory.ts'
-import { checkId, checkMemory, inRange, toEmbedding, toTags } from './memory-input.ts'
+import { checkId, checkMemory, inRange, memoryDimension, toTags } from './memory-input.ts'
 import type { MemoryInput } from './memory-input.ts'
 
 /** What became of one memory: `duplicate` gives the memory that was there, unchanged. */
@@ -91,14 +92,14 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    */
   async findSimilar(options: SimilarOptions): Promise<SimilarMemory[]> {
     const limit = checkWholeNumber('limit', options.limit ?? 10, 1, 1_000)
-    const distance = sql<number>`embedding <=> ${toEmbedding(options.embedding)}`
+    const distance = sql<number>`embedding <=> ${toEmbedding(options.embedding, memoryDimension)}`
     const nearest = this.selectQuery()
       .selectAll()
       .select(distance.as('distance'))
       .where((eb) => eb.and(this.#conditions(options)))
       .orderBy(distance)
       .limit(limit)
-    // relaxed_order keeps more rows than strict_order and may return them slightly out of order: sorted again outside
+    // the index may return the rows slightly out of order
     const query = this.scope.db
       .selectFrom(nearest.as('nearest'))
       .selectAll()
@@ -165,19 +166,5 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
         and tagged.memory_id = memories.id and tagged.tag = any(${toTags(tags)}))`)
     }
     return conditions
-  }
-}
-
-/**
- * What a vector search needs of the server; it rides in the statement's own round trip.
- *
- * A generic plan, which PostgreSQL turns to after five runs of a named statement, could not prune the partitions when
- * planning, nor see how selective the filters are.
- */
-function searchSettings(limit: number): Readonly<Record<string, string>> {
-  return {
-    'hnsw.ef_search': String(Math.min(1_000, Math.max(100, limit))),
-    'hnsw.iterative_scan': 'relaxed_order',
-    plan_cache_mode: 'force_custom_plan',
   }
 }

@@ -1,0 +1,35 @@
+/** What every search by cosine similarity needs: a vector that has a direction, and settings of the server. */
+import { InvalidVectorError } from '../errors.ts'
+import type { Settings } from '../tenancy/settings.ts'
+import { Vector } from './vector.ts'
+import type { VectorInput } from './vector.ts'
+
+/**
+ * Checks an embedding that is stored or searched for.
+ *
+ * @throws {InvalidVectorError} also when it is all zeros: its cosine distance to anything is NaN, so it is never found.
+ */
+export function toEmbedding<N extends number>(values: VectorInput, dimension: N): Vector<N> {
+  const vector = Vector.create(values, dimension)
+  if (vector.every((value) => value === 0)) {
+    throw new InvalidVectorError(
+      'vector is all zeros: its cosine distance is undefined, embed a text that is not blank',
+    )
+  }
+  return vector
+}
+
+/**
+ * What a search for the nearest `limit` rows needs of the server; it rides in the statement's own round trip.
+ *
+ * The index is read on until enough rows pass the filters. `relaxed_order` keeps more rows than `strict_order` and may return
+ * them slightly out of order: sort again outside. A generic plan, which PostgreSQL turns to after five runs of a named
+ * statement, could not prune the partitions when planning, nor see how selective the filters are.
+ */
+export function searchSettings(limit: number): Settings {
+  return {
+    'hnsw.ef_search': String(Math.min(1_000, Math.max(100, limit))),
+    'hnsw.iterative_scan': 'relaxed_order',
+    plan_cache_mode: 'force_custom_plan',
+  }
+}
