@@ -11,6 +11,13 @@ grant usage on schema ibex_core to ibex_app;
 grant usage on schema ibex_core to ibex_search;
 grant usage on schema ibex_core to ibex_system;
 
+CREATE OR REPLACE FUNCTION ibex_core.any_word(query text)
+ RETURNS tsquery
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN (SELECT (string_agg(((''''::text || replace(replace(unnest.lexeme, '\'::text, '\\'::text), ''''::text, ''''''::text)) || ''''::text), ' | '::text))::tsquery AS string_agg FROM unnest(to_tsvector('english'::regconfig, any_word.query)) unnest(lexeme, positions, weights));
+grant execute on function ibex_core.any_word(text) to ibex_search;
+comment on function ibex_core.any_word(text) is 'The query for any of the words of a text; null when it has none but stop words.';
 CREATE OR REPLACE FUNCTION ibex_core.choose_default_template()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -350,6 +357,51 @@ $function$;
 grant execute on function ibex_core.roll_back_directive(uuid,uuid,integer) to ibex_app;
 grant execute on function ibex_core.roll_back_directive(uuid,uuid,integer) to ibex_system;
 comment on function ibex_core.roll_back_directive(uuid,uuid,integer) is 'Activates an older version of the directive of an agent, the one before the active one when none is given; nothing without such a version.';
+CREATE OR REPLACE FUNCTION ibex_core.search_canon_items(query text, project uuid, persona uuid, any_type text[], any_tag text[], active_only boolean, most integer)
+ RETURNS TABLE(id uuid)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 20
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict error
+declare
+  tenant constant uuid := ibex_core.current_org_id();
+begin
+  return query select item.id from ibex_core.canon_items as item
+    where item.org_id = tenant and item.project_id = project
+      and item.search_vector @@ websearch_to_tsquery('pg_catalog.english', query)
+      and (persona is null or item.role_id = persona or item.role_id is null)
+      and (any_type is null or item.type = any (any_type))
+      and (any_tag is null or item.tags && any_tag)
+      and (item.is_active or not active_only)
+    order by item.created_at desc, item.id desc limit most;
+end
+$function$;
+grant execute on function ibex_core.search_canon_items(text,uuid,uuid,text[],text[],boolean,integer) to ibex_app;
+alter function ibex_core.search_canon_items(text,uuid,uuid,text[],text[],boolean,integer) owner to ibex_search;
+comment on function ibex_core.search_canon_items(text,uuid,uuid,text[],text[],boolean,integer) is 'Finds the canon items of a project whose title, body or terms match, newest first.';
+CREATE OR REPLACE FUNCTION ibex_core.search_rag_documents(query text, any_document text[], most integer)
+ RETURNS TABLE(id uuid, rank real)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 20
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict error
+declare
+  tenant constant uuid := ibex_core.current_org_id();
+begin
+  return query select chunk.id, ts_rank(chunk.search_vector, ibex_core.any_word(query), 16)
+    from ibex_core.rag_documents as chunk
+    where chunk.org_id = tenant and chunk.search_vector @@ ibex_core.any_word(query)
+      and (any_document is null or chunk.document_id = any (any_document))
+    order by 2 desc, 1 limit most;
+end
+$function$;
+grant execute on function ibex_core.search_rag_documents(text,text[],integer) to ibex_app;
+alter function ibex_core.search_rag_documents(text,text[],integer) owner to ibex_search;
+comment on function ibex_core.search_rag_documents(text,text[],integer) is 'Finds the chunks of documents that hold any word of a text, best first.';
 CREATE OR REPLACE FUNCTION ibex_core.touch_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -595,19 +647,24 @@ create table ibex_core.canon_items (
   constraint canon_items_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint canon_items_org_id_project_id_fkey FOREIGN KEY (org_id, project_id) REFERENCES ibex_core.projects(org_id, id) ON DELETE CASCADE,
   constraint canon_items_org_id_role_id_fkey FOREIGN KEY (org_id, role_id) REFERENCES ibex_core.roles(org_id, id) ON DELETE SET NULL (role_id),
+  constraint canon_items_body_check CHECK (((char_length(body) >= 0) AND (char_length(body) <= 100000))),
+  constraint canon_items_terms_check CHECK (((char_length(terms) >= 1) AND (char_length(terms) <= 10000))),
   constraint canon_items_title_check CHECK (((char_length(title) >= 1) AND (char_length(title) <= 256))),
   constraint canon_items_type_check CHECK ((type = ANY (ARRAY['ADR'::text, 'CHANGELOG'::text, 'BACKLOG'::text, 'GLOSSARY'::text, 'PMD'::text])))
 );
+CREATE INDEX canon_items_org_id_project_id_created_at_id_idx ON ibex_core.canon_items USING btree (org_id, project_id, created_at DESC, id DESC);
 CREATE INDEX canon_items_org_id_project_id_role_id_type_created_at_idx ON ibex_core.canon_items USING btree (org_id, project_id, role_id, type, created_at DESC);
 CREATE INDEX canon_items_org_id_role_id_idx ON ibex_core.canon_items USING btree (org_id, role_id) WHERE (role_id IS NOT NULL);
 CREATE INDEX canon_items_search_vector_idx ON ibex_core.canon_items USING gin (search_vector);
 alter table ibex_core.canon_items enable row level security;
 alter table ibex_core.canon_items force row level security;
+create policy canon_items_search_access on ibex_core.canon_items as permissive for select to ibex_search using (true);
 create policy canon_items_system_access on ibex_core.canon_items as permissive for all to ibex_system using (true) with check (true);
 create policy canon_items_tenant_isolation on ibex_core.canon_items as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant delete, insert, select on ibex_core.canon_items to ibex_app;
 grant delete, insert, select on ibex_core.canon_items to ibex_system;
 grant update (id, project_id, role_id, type, title, body, tags, terms, is_active, created_at, updated_at) on ibex_core.canon_items to ibex_app;
+grant select (org_id, id, project_id, role_id, type, tags, is_active, search_vector, created_at) on ibex_core.canon_items to ibex_search;
 grant update (id, project_id, role_id, type, title, body, tags, terms, is_active, created_at, updated_at) on ibex_core.canon_items to ibex_system;
 CREATE TRIGGER canon_items_touch_updated_at BEFORE UPDATE ON ibex_core.canon_items FOR EACH ROW WHEN (((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.project_id IS DISTINCT FROM new.project_id)) OR (old.role_id IS DISTINCT FROM new.role_id)) OR (old.type IS DISTINCT FROM new.type)) OR (old.title IS DISTINCT FROM new.title)) OR (old.body IS DISTINCT FROM new.body)) OR (old.tags IS DISTINCT FROM new.tags)) OR (old.terms IS DISTINCT FROM new.terms)) OR (old.is_active IS DISTINCT FROM new.is_active)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.canon_items is 'Something that is settled in a project: a decision, a change, a task, a term.';
@@ -1523,21 +1580,24 @@ create table ibex_core.rag_documents (
   constraint rag_documents_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint rag_documents_org_id_document_id_chunk_index_key UNIQUE (org_id, document_id, chunk_index),
   constraint rag_documents_chunk_index_total_chunks_check CHECK (((chunk_index >= 0) AND (chunk_index < total_chunks))),
-  constraint rag_documents_content_check CHECK ((content <> ''::text)),
+  constraint rag_documents_content_check CHECK (((char_length(content) >= 1) AND (char_length(content) <= 100000))),
   constraint rag_documents_content_hash_check CHECK ((content_hash ~ '^[0-9a-f]{64}$'::text)),
   constraint rag_documents_document_id_check CHECK (((char_length(document_id) >= 1) AND (char_length(document_id) <= 100))),
   constraint rag_documents_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
   constraint rag_documents_source_path_check CHECK (((char_length(source_path) >= 1) AND (char_length(source_path) <= 500)))
 ) partition by HASH (org_id);
 CREATE INDEX rag_documents_embedding_idx ON ONLY ibex_core.rag_documents USING hnsw (embedding public.vector_cosine_ops);
+CREATE INDEX rag_documents_org_id_created_at_id_idx ON ONLY ibex_core.rag_documents USING btree (org_id, created_at, id) WHERE (embedding IS NULL);
 CREATE INDEX rag_documents_search_vector_idx ON ONLY ibex_core.rag_documents USING gin (search_vector);
 alter table ibex_core.rag_documents enable row level security;
 alter table ibex_core.rag_documents force row level security;
+create policy rag_documents_search_access on ibex_core.rag_documents as permissive for select to ibex_search using (true);
 create policy rag_documents_system_access on ibex_core.rag_documents as permissive for all to ibex_system using (true) with check (true);
 create policy rag_documents_tenant_isolation on ibex_core.rag_documents as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant delete, insert, select on ibex_core.rag_documents to ibex_app;
 grant delete, insert, select on ibex_core.rag_documents to ibex_system;
 grant update (id, document_id, chunk_index, total_chunks, source_path, content, content_hash, embedding, embedding_model, metadata, created_at, updated_at) on ibex_core.rag_documents to ibex_app;
+grant select (org_id, id, document_id, search_vector) on ibex_core.rag_documents to ibex_search;
 grant update (id, document_id, chunk_index, total_chunks, source_path, content, content_hash, embedding, embedding_model, metadata, created_at, updated_at) on ibex_core.rag_documents to ibex_system;
 CREATE TRIGGER rag_documents_touch_updated_at BEFORE UPDATE ON ibex_core.rag_documents FOR EACH ROW WHEN ((((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.document_id IS DISTINCT FROM new.document_id)) OR (old.chunk_index IS DISTINCT FROM new.chunk_index)) OR (old.total_chunks IS DISTINCT FROM new.total_chunks)) OR (old.source_path IS DISTINCT FROM new.source_path)) OR (old.content IS DISTINCT FROM new.content)) OR (old.content_hash IS DISTINCT FROM new.content_hash)) OR (old.embedding IS DISTINCT FROM new.embedding)) OR (old.embedding_model IS DISTINCT FROM new.embedding_model)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.rag_documents is 'A chunk of a document that agents look things up in.';

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { oneOf } from '../../src/migration/columns.ts'
 import { addTenantColumn } from '../../src/migration/add-tenant-column.ts'
 import { createTenantTable } from '../../src/migration/create-tenant-table.ts'
+import { createSearchFunction } from '../../src/migration/search-function.ts'
 import { setup } from '../support/setup.ts'
 import type { TestDatabase } from '../support/setup.ts'
 
@@ -100,6 +101,13 @@ test('enables and forces row-level security on every tenant table', async () => 
   }
 })
 
+/** The tables that search functions read. */
+const searched: ReadonlySet<string> = new Set([
+  'ibex_core.canon_items',
+  'ibex_core.rag_documents',
+  'public.notes',
+])
+
 test('has one policy for the tenant and one for the system role, the same for reading and for writing', async () => {
   for (const { name, tenantColumn } of tables) {
     const { rows } = await sql`select polname::text as name, polcmd as command, polpermissive as permissive,
@@ -110,7 +118,9 @@ test('has one policy for the tenant and one for the system role, the same for re
     const condition = `(${tenantColumn} = ( SELECT ibex_core.current_org_id() AS current_org_id))`
     const table = name.slice(name.indexOf('.') + 1)
     const common = { command: '*', permissive: true }
+    const search = { name: `${table}_search_access`, command: 'r', permissive: true, check: null }
     expect(rows).toEqual([
+      ...(searched.has(name) ? [{ ...search, roles: ['ibex_search'], using: 'true' }] : []),
       { ...common, name: `${table}_system_access`, roles: ['ibex_system'], using: 'true', check: 'true' },
       {
         ...common,
@@ -264,13 +274,15 @@ test('has no enum, no numeric but money, and no default that ties a role to a te
   ).toEqual([])
 })
 
-test('lets nobody but the roles call a function, and none runs with the rights of its owner', async () => {
+test('lets nobody but the roles call a function, and only those of the search role run with its rights', async () => {
   const { rows } = await sql`select proname::text as name, prosecdef as definer,
       has_function_privilege('ibex_app', oid, 'execute') as app,
       (select count(*)::int from aclexplode(coalesce(proacl, acldefault('f', proowner))) as acl where acl.grantee = 0) as public
     from pg_proc where pronamespace = 'ibex_core'::regnamespace order by 1`.execute(database.admin)
   const trigger = { definer: false, app: false, public: 0 }
+  const search = { definer: true, app: true, public: 0 }
   expect(rows).toEqual([
+    { ...trigger, name: 'any_word' },
     { ...trigger, name: 'choose_default_template' },
     { ...trigger, name: 'count_messages' },
     { ...trigger, name: 'current_org_id', app: true },
@@ -283,6 +295,8 @@ test('lets nobody but the roles call a function, and none runs with the rights o
     { ...trigger, name: 'publish_directive', app: true },
     { ...trigger, name: 'refuse_change' },
     { ...trigger, name: 'roll_back_directive', app: true },
+    { ...search, name: 'search_canon_items' },
+    { ...search, name: 'search_rag_documents' },
     { ...trigger, name: 'touch_updated_at' },
     { ...trigger, name: 'write_memory_version' },
   ])
@@ -363,6 +377,14 @@ async function createConsumerTables(): Promise<void> {
       { columns: ['agent_id'], table: 'ibex_core.agents', onDelete: 'cascade', index: false },
       { columns: ['reviewer_id'], table: 'ibex_core.users', onDelete: 'set null' },
     ],
+  })
+  await createSearchFunction(admin, 'public.search_notes', {
+    table: 'public.notes',
+    columns: ['org_id', 'id', 'words'],
+    parameters: 'query text',
+    query: `select note.id, ts_rank(note.words, term) from public.notes as note, plainto_tsquery('english', query) as term
+      where note.org_id = tenant and (query is null or note.words @@ term)`,
+    comment: 'Finds notes.',
   })
   await addTenantColumn(
     admin,
