@@ -8,6 +8,36 @@ export function isUuid(value: unknown): value is string {
   return typeof value === 'string' && uuid.test(value)
 }
 
+/**
+ * Checks the id of a row, and returns it.
+ *
+ * @throws {InvalidArgumentError} when it is missing or no uuid.
+ */
+export function checkUuid(name: string, value: unknown): string {
+  if (isUuid(value)) return value
+  throw new InvalidArgumentError(name, 'must be a uuid')
+}
+
+/**
+ * Checks a text that is stored or searched for, and returns it; `most` counts characters as PostgreSQL does.
+ *
+ * @throws {InvalidArgumentError} when it is blank, too long, or holds what PostgreSQL cannot store or would store as another
+ *   character: a NUL, or half of a surrogate pair.
+ */
+export function checkText(name: string, value: unknown, most: number): string {
+  if (typeof value !== 'string' || value.trim() === '')
+    throw new InvalidArgumentError(name, 'must be a text that is not blank')
+  if (value.includes('\0') || !value.isWellFormed())
+    throw new InvalidArgumentError(
+      name,
+      'holds a NUL character or half a character, which PostgreSQL cannot store',
+    )
+  // a surrogate pair, two units to JavaScript, is one character
+  if (value.length > most && Array.from(value).length > most)
+    throw new InvalidArgumentError(name, `is longer than ${most.toLocaleString('en-US')} characters`)
+  return value
+}
+
 /** Tells whether a value is an object of keys and values, and no array, Date, Map or other instance. */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false

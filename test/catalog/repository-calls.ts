@@ -120,9 +120,27 @@ const ownCalls: OwnCalls = {
     defaultOf: async (templates, ids) => await templates.defaultOf(ids.of('roles')),
     makeDefault: async (templates, ids) => await templates.makeDefault(ids.last('prompt_templates')),
   },
-  projects: {},
+  projects: {
+    findBySlug: async (projects) => await projects.findBySlug('project-1'),
+    linkRole: async (projects, ids) => await projects.linkRole(ids.of('projects'), ids.last('roles')),
+    unlinkRole: async (projects, ids) => await projects.unlinkRole(ids.of('projects'), ids.of('roles')),
+    rolesOf: async (projects, ids) => await projects.rolesOf(ids.of('projects')),
+    projectsOf: async (projects, ids) => await projects.projectsOf(ids.of('roles')),
+  },
   projectRoles: {},
-  canonItems: {},
+  canonItems: {
+    search: async (canonItems, ids) => {
+      const where = { projectId: ids.of('projects'), roleId: ids.of('roles') }
+      await canonItems.search(where)
+      await canonItems.search({
+        projectId: ids.of('projects'),
+        types: ['ADR'],
+        tags: ['a'],
+        activeOnly: false,
+      })
+      await canonItems.search({ ...where, text: 'word1 postgres', types: ['ADR', 'PMD'] })
+    },
+  },
   sessions: {
     start: async (sessions, ids) => await sessions.start({ agentId: ids.of('agents'), externalId: 'new' }),
     findByExternalId: async (sessions, ids) => await sessions.findByExternalId(ids.of('agents'), 'session-1'),
