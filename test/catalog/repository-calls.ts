@@ -41,6 +41,7 @@ function lastHours(hours: number): { readonly from: Date; readonly to: Date } {
 }
 
 const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
+const longEmbedding = Array.from({ length: 1_536 }, (_, index) => Math.sin(index))
 
 const attachment = {
   filename: 'a.png',
@@ -203,7 +204,34 @@ const ownCalls: OwnCalls = {
   memoryRelationships: {},
   memoryTags: {},
   memoryUsage: {},
-  documents: {},
+  documents: {
+    ingest: async (documents) => {
+      const chunks = [
+        'New.',
+        'We keep word1 and postgres.',
+        'We keep word0 and postgres.',
+        'Newer.',
+        'Newest.',
+      ]
+      await documents.ingest({ documentId: 'document-0', chunks: chunks.map((content) => ({ content })) })
+      await documents.ingest({ documentId: 'document-0', chunks: [{ content: 'New.', metadata: { a: 1 } }] })
+    },
+    chunksToEmbed: async (documents) => await documents.chunksToEmbed('document-1', ['New.']),
+    searchSimilar: async (documents) => {
+      await documents.searchSimilar({ embedding: longEmbedding, minSimilarity: 0.1 })
+      await documents.searchSimilar({ embedding: longEmbedding, documentIds: ['document-1', 'document-2'] })
+    },
+    searchText: async (documents) => {
+      await documents.searchText({ text: 'Where is word1?' })
+      await documents.searchText({ text: 'Where is postgres?', documentIds: ['document-1', 'document-2'] })
+    },
+    list: async (documents) => await documents.list({ limit: 5, after: 'document-1' }),
+    chunks: async (documents) => await documents.chunks('document-1'),
+    deleteDocument: async (documents) => await documents.deleteDocument('document-1'),
+    unembedded: async (documents) => await documents.unembedded({ limit: 5 }),
+    setEmbeddings: async (documents, ids) =>
+      await documents.setEmbeddings([{ id: ids.of('rag_documents'), embedding: longEmbedding }]),
+  },
   llmProviders: {},
   llmModels: {},
   agentExecutions: {
