@@ -72,11 +72,25 @@ export { TokenUses } from './identity/token-uses.ts'
 export type { TokenUsesOptions } from './identity/token-uses.ts'
 export { ProjectRepository } from './projects/project-repository.ts'
 export { CanonItemRepository } from './projects/canon-item-repository.ts'
+export type { CanonSearch } from './projects/canon-item-repository.ts'
 export { MessageRepository } from './sessions/message-repository.ts'
 export type { Feedback } from './sessions/message-repository.ts'
 export type { AttachmentInput, MessageInput } from './sessions/message-input.ts'
 export type { MessageWithAttachments } from './sessions/append-messages.ts'
 export { DocumentRepository } from './knowledge/document-repository.ts'
+export type { DocumentListOptions, EmbeddingModelOption } from './knowledge/document-repository.ts'
+export type { ChunkInput, DocumentInput } from './knowledge/document-input.ts'
+export type { DocumentChunk } from './knowledge/document-chunk.ts'
+export type { IngestResult } from './knowledge/plan-ingest.ts'
+export type { DocumentSummary } from './knowledge/list-documents.ts'
+export type {
+  ChunkSearch,
+  ChunkTextSearch,
+  RankedChunk,
+  SimilarChunk,
+  SimilarChunkSearch,
+} from './knowledge/search-chunks.ts'
+export type { ChunkEmbedding } from './knowledge/set-embeddings.ts'
 export { AgentExecutionRepository } from './executions/agent-execution-repository.ts'
 export type {
   AgentExecutionFailure,
