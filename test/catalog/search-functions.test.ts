@@ -106,12 +106,12 @@ test('find nothing without a tenant, and nothing for one that has nothing', asyn
 
 test('the search role reads the columns that they need, owns nothing but them, and can create nothing', async () => {
   const rights =
-    await names(sql`select format('%s %s %s', attrelid::regclass, privilege_type, attname) as value
+    await names(sql`select value from (select format('%s %s %s', attrelid::regclass, privilege_type, attname) as value
     from pg_attribute, aclexplode(attacl) as acl where acl.grantee = 'ibex_search'::regrole
     union all select format('%s %s', pg_class.oid::regclass, privilege_type) from pg_class, aclexplode(relacl) as acl
     where acl.grantee = 'ibex_search'::regrole
     union all select oid::regclass::text from pg_class where relowner = 'ibex_search'::regrole
-    union all select nspname from pg_namespace where has_schema_privilege('ibex_search', oid, 'create')
+    union all select nspname from pg_namespace where has_schema_privilege('ibex_search', oid, 'create')) as rights
     order by value collate "C"`)
   const canon = [
     'created_at',
