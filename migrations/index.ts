@@ -26,6 +26,7 @@ import * as createKnowledge from './20261124_0023_create_knowledge.ts'
 import * as createModels from './20261124_0024_create_models.ts'
 import * as createExecutions from './20261124_0025_create_executions.ts'
 import * as createCommerce from './20261124_0026_create_commerce.ts'
+import * as createPoints from './20261124_0027_create_points.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -62,5 +63,6 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0024_create_models': createModels,
       '20261124_0025_create_executions': createExecutions,
       '20261124_0026_create_commerce': createCommerce,
+      '20261124_0027_create_points': createPoints,
     }),
 }

@@ -18,6 +18,48 @@ CREATE OR REPLACE FUNCTION ibex_core.any_word(query text)
 RETURN (SELECT (string_agg(((''''::text || replace(replace(unnest.lexeme, '\'::text, '\\'::text), ''''::text, ''''''::text)) || ''''::text), ' | '::text))::tsquery AS string_agg FROM unnest(to_tsvector('english'::regconfig, any_word.query)) unnest(lexeme, positions, weights));
 grant execute on function ibex_core.any_word(text) to ibex_search;
 comment on function ibex_core.any_word(text) is 'The query for any of the words of a text; null when it has none but stop words.';
+CREATE OR REPLACE FUNCTION ibex_core.check_order_status()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if (old.status, new.status) not in (('pending', 'processing'), ('processing', 'completed'),
+    ('pending', 'cancelled'), ('processing', 'cancelled')) then
+    raise check_violation using message = 'the status of an order does not go this way',
+      schema = 'ibex_core', table = 'orders', constraint = 'orders_status_transition_check';
+  end if;
+  return new;
+end
+$function$;
+comment on function ibex_core.check_order_status() is 'Lets an order go from pending to processing to completed, and to cancelled before it is completed.';
+CREATE OR REPLACE FUNCTION ibex_core.check_order_subtotal()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  tenant constant uuid := coalesce(new.org_id, old.org_id);
+  changed uuid[];
+begin
+  if tg_table_name = 'orders' then
+    changed := array[new.id];
+  else
+    changed := array[old.order_id, new.order_id];
+  end if;
+  if exists (
+    select from ibex_core.orders as checked where checked.org_id = tenant and checked.id = any (changed)
+      and checked.subtotal <> (
+        select coalesce(sum(line.quantity * line.unit_price), 0) from ibex_core.order_items as line
+        where line.org_id = tenant and line.order_id = checked.id)
+  ) then
+    raise check_violation using message = 'the subtotal of an order is not the sum of its items',
+      schema = 'ibex_core', table = 'orders', constraint = 'orders_subtotal_items_check';
+  end if;
+  return null;
+end
+$function$;
+comment on function ibex_core.check_order_subtotal() is 'Raises when the subtotal of an order is not the sum of its items.';
 CREATE OR REPLACE FUNCTION ibex_core.choose_default_template()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -103,6 +145,26 @@ grant execute on function ibex_core.current_org_id() to ibex_app;
 grant execute on function ibex_core.current_org_id() to ibex_search;
 grant execute on function ibex_core.current_org_id() to ibex_system;
 comment on function ibex_core.current_org_id() is 'The tenant of the session: the setting app.current_org_id, or null without one.';
+CREATE OR REPLACE FUNCTION ibex_core.give_back_inventory()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  given_back constant uuid[] := array(select product_id from ibex_core.order_items
+    where org_id = new.org_id and order_id = new.id and taken_quantity > 0);
+begin
+  perform from ibex_core.products where org_id = new.org_id and id = any (given_back) order by id for no key update;
+  update ibex_core.products as product set inventory_quantity = product.inventory_quantity + taken.quantity
+  from (
+    select product_id, sum(taken_quantity)::integer as quantity from ibex_core.order_items
+    where org_id = new.org_id and order_id = new.id group by product_id
+  ) as taken
+  where product.org_id = new.org_id and product.id = taken.product_id and taken.quantity > 0;
+  return null;
+end
+$function$;
+comment on function ibex_core.give_back_inventory() is 'Gives back to the inventory what a cancelled order took from it, in the order that place_order() locks products in.';
 CREATE OR REPLACE FUNCTION ibex_core.keep_organization_owned()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -205,6 +267,49 @@ begin
 end
 $function$;
 comment on function ibex_core.move_default_template() is 'Takes the default from one template of a role when another is updated to be it, and lets it go no other way.';
+CREATE OR REPLACE FUNCTION ibex_core.move_point_account()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update ibex_core.point_accounts set
+    balance = new.balance_after,
+    frozen_balance = new.frozen_after,
+    version = new.version,
+    lifetime_earned = lifetime_earned
+      + case when new.direction = 'credit' and new.change_type <> 'release' then new.amount else 0 end,
+    lifetime_spent = lifetime_spent
+      + case when new.direction = 'debit' and new.change_type <> 'freeze' then new.amount else 0 end
+  where org_id = new.org_id and user_id = new.user_id;
+  return null;
+end
+$function$;
+comment on function ibex_core.move_point_account() is 'Brings the account of a user to where the movement leaves it.';
+CREATE OR REPLACE FUNCTION ibex_core.move_points(tenant uuid, owner uuid, change text, way text, points bigint, purpose text, event text, details jsonb, next_version bigint)
+ RETURNS TABLE(is_new boolean, movement ibex_core.points_ledger)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into ibex_core.point_accounts (org_id, user_id) values (tenant, owner) on conflict (org_id, user_id) do nothing;
+  perform from ibex_core.point_accounts where org_id = tenant and user_id = owner for no key update;
+  select * into movement from ibex_core.points_ledger where org_id = tenant and event_id = event;
+  is_new := not found;
+  if is_new then
+    insert into ibex_core.points_ledger (org_id, user_id, version, change_type, direction, amount, biz_type, event_id, metadata)
+    values (tenant, owner, next_version, change, way, points, purpose, event, details) returning * into movement;
+  elsif (movement.user_id, movement.change_type, movement.direction, movement.amount, movement.biz_type)
+    is distinct from (owner, change, way, points, purpose) then
+    raise unique_violation using message = 'the event has moved other points',
+      schema = 'ibex_core', table = 'points_ledger', constraint = 'points_ledger_org_id_event_id_key';
+  end if;
+  return next;
+end
+$function$;
+grant execute on function ibex_core.move_points(uuid,uuid,text,text,bigint,text,text,jsonb,bigint) to ibex_app;
+grant execute on function ibex_core.move_points(uuid,uuid,text,text,bigint,text,text,jsonb,bigint) to ibex_system;
+comment on function ibex_core.move_points(uuid,uuid,text,text,bigint,text,text,jsonb,bigint) is 'Moves points once per event: the same event again gives back the movement of the first time.';
 CREATE OR REPLACE FUNCTION ibex_core.number_message()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -245,6 +350,85 @@ begin
 end
 $function$;
 comment on function ibex_core.number_message() is 'Gives a new message the next number of its session, under the lock of the session, and refuses to move a message.';
+CREATE OR REPLACE FUNCTION ibex_core.number_points_movement()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  last ibex_core.points_ledger;
+begin
+  insert into ibex_core.point_accounts (org_id, user_id) values (new.org_id, new.user_id)
+    on conflict (org_id, user_id) do nothing;
+  -- the movements of a user one after the other; after the wait the next statement sees the last one
+  perform from ibex_core.point_accounts where org_id = new.org_id and user_id = new.user_id for no key update;
+  select * into last from ibex_core.points_ledger
+    where org_id = new.org_id and user_id = new.user_id order by version desc limit 1;
+  if new.version not in (0, coalesce(last.version, 0) + 1) then
+    raise check_violation using message = 'the account of the points has another version',
+      schema = 'ibex_core', table = 'points_ledger', constraint = 'points_ledger_next_version_check';
+  end if;
+  new.version := coalesce(last.version, 0) + 1;
+  new.balance_after := coalesce(last.balance_after, 0) + case
+    when new.change_type in ('freeze', 'release') then 0
+    when new.direction = 'credit' then new.amount
+    else -new.amount end;
+  new.frozen_after := coalesce(last.frozen_after, 0) + case new.change_type
+    when 'freeze' then new.amount
+    when 'release' then -new.amount
+    when 'settle' then -new.amount
+    else 0 end;
+  return new;
+end
+$function$;
+comment on function ibex_core.number_points_movement() is 'Continues the ledger of a user: version, balance and frozen points after the movement.';
+CREATE OR REPLACE FUNCTION ibex_core.place_order(tenant uuid, number text, buyer uuid, product_ids uuid[], quantities integer[], amounts numeric[], expected_total numeric, details jsonb)
+ RETURNS TABLE(refusal text, positions integer[], placed ibex_core.orders, item ibex_core.order_items)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  unavailable integer[];
+  short integer[];
+  sum_of_items numeric;
+  total numeric;
+begin
+  -- in one order everywhere, so that two orders never wait for each other crosswise
+  perform from ibex_core.products where org_id = tenant and id = any (product_ids) order by id for no key update;
+  select array_agg(wanted.seq - 1 order by wanted.seq) filter (where product.id is null),
+    array_agg(wanted.seq - 1 order by wanted.seq) filter (where product.inventory_quantity < wanted.quantity),
+    sum(wanted.quantity * product.price)
+  into unavailable, short, sum_of_items
+  from unnest(product_ids, quantities) with ordinality as wanted (product_id, quantity, seq)
+  left join ibex_core.products as product on product.org_id = tenant and product.id = wanted.product_id
+    and product.status = 'published' and product.deleted_at is null;
+  total := sum_of_items + (select coalesce(sum(amount), 0) from unnest(amounts) as amount);
+  refusal := case when unavailable is not null then 'unavailable' when short is not null then 'inventory'
+    when total <> expected_total then 'total' end;
+  if refusal is not null then
+    positions := coalesce(unavailable, short);
+    return next;
+    return;
+  end if;
+  insert into ibex_core.orders (org_id, order_number, user_id, subtotal, total_price, metadata)
+  values (tenant, number, buyer, sum_of_items, total, details) returning * into placed;
+  update ibex_core.products as product set inventory_quantity = product.inventory_quantity - taken.quantity
+  from (
+    select wanted.product_id, sum(wanted.quantity) as quantity
+    from unnest(product_ids, quantities) as wanted (product_id, quantity) group by 1
+  ) as taken
+  where product.org_id = tenant and product.id = taken.product_id;
+  insert into ibex_core.order_items (org_id, order_id, seq, product_id, sku, name, quantity, taken_quantity, unit_price)
+  select tenant, placed.id, wanted.seq, product.id, product.sku, product.name, wanted.quantity, wanted.quantity, product.price
+  from unnest(product_ids, quantities) with ordinality as wanted (product_id, quantity, seq)
+  join ibex_core.products as product on product.org_id = tenant and product.id = wanted.product_id;
+  return query select refusal, positions, placed, line from ibex_core.order_items as line
+    where line.org_id = tenant and line.order_id = placed.id order by line.seq;
+end
+$function$;
+grant execute on function ibex_core.place_order(uuid,text,uuid,uuid[],integer[],numeric[],numeric,jsonb) to ibex_app;
+grant execute on function ibex_core.place_order(uuid,text,uuid,uuid[],integer[],numeric[],numeric,jsonb) to ibex_system;
+comment on function ibex_core.place_order(uuid,text,uuid,uuid[],integer[],numeric[],numeric,jsonb) is 'Takes the items from the inventory and writes an order of them, a row an item; or writes nothing and says why not.';
 CREATE OR REPLACE FUNCTION ibex_core.promote_default_template()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -308,6 +492,21 @@ $function$;
 grant execute on function ibex_core.publish_directive(uuid,uuid,text,uuid,text) to ibex_app;
 grant execute on function ibex_core.publish_directive(uuid,uuid,text,uuid,text) to ibex_system;
 comment on function ibex_core.publish_directive(uuid,uuid,text,uuid,text) is 'Adds a version to the directive of an agent, which it makes if there is none, and activates it; the active version unchanged when the content is the same; nothing without such an agent.';
+CREATE OR REPLACE FUNCTION ibex_core.refuse_account_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- deeper than 1 is the work of a movement, or of a foreign key: the account goes with its user
+  if pg_trigger_depth() < 2 then
+    raise insufficient_privilege using message = 'an account of points moves with its ledger only: insert a movement instead',
+      schema = 'ibex_core', table = 'point_accounts';
+  end if;
+  return coalesce(new, old);
+end
+$function$;
+comment on function ibex_core.refuse_account_change() is 'Raises for every change of an account that is not made by a movement of points.';
 CREATE OR REPLACE FUNCTION ibex_core.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1226,10 +1425,12 @@ create table ibex_core.order_items (
   org_id uuid default ibex_core.current_org_id() not null,
   id uuid default gen_random_uuid() not null,
   order_id uuid not null,
+  seq integer not null,
   product_id uuid,
   sku text not null,
   name text not null,
   quantity integer not null,
+  taken_quantity integer default 0 not null,
   unit_price numeric(10,2) not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
@@ -1237,12 +1438,15 @@ create table ibex_core.order_items (
   constraint order_items_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint order_items_org_id_order_id_fkey FOREIGN KEY (org_id, order_id) REFERENCES ibex_core.orders(org_id, id) ON DELETE CASCADE,
   constraint order_items_org_id_product_id_fkey FOREIGN KEY (org_id, product_id) REFERENCES ibex_core.products(org_id, id) ON DELETE SET NULL (product_id),
+  constraint order_items_org_id_order_id_seq_key UNIQUE (org_id, order_id, seq),
   constraint order_items_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 500))),
   constraint order_items_quantity_check CHECK ((quantity >= 1)),
+  constraint order_items_seq_check CHECK ((seq >= 1)),
   constraint order_items_sku_check CHECK (((char_length(sku) >= 1) AND (char_length(sku) <= 100))),
+  constraint order_items_taken_quantity_check CHECK ((taken_quantity >= 0)),
+  constraint order_items_taken_quantity_quantity_check CHECK ((taken_quantity <= quantity)),
   constraint order_items_unit_price_check CHECK ((unit_price >= (0)::numeric))
 );
-CREATE INDEX order_items_org_id_order_id_idx ON ibex_core.order_items USING btree (org_id, order_id);
 CREATE INDEX order_items_org_id_product_id_idx ON ibex_core.order_items USING btree (org_id, product_id) WHERE (product_id IS NOT NULL);
 alter table ibex_core.order_items enable row level security;
 alter table ibex_core.order_items force row level security;
@@ -1250,12 +1454,15 @@ create policy order_items_system_access on ibex_core.order_items as permissive f
 create policy order_items_tenant_isolation on ibex_core.order_items as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant delete, insert, select on ibex_core.order_items to ibex_app;
 grant delete, insert, select on ibex_core.order_items to ibex_system;
-grant update (id, order_id, product_id, sku, name, quantity, unit_price, created_at, updated_at) on ibex_core.order_items to ibex_app;
-grant update (id, order_id, product_id, sku, name, quantity, unit_price, created_at, updated_at) on ibex_core.order_items to ibex_system;
+grant update (id, order_id, seq, product_id, sku, name, quantity, taken_quantity, unit_price, created_at, updated_at) on ibex_core.order_items to ibex_app;
+grant update (id, order_id, seq, product_id, sku, name, quantity, taken_quantity, unit_price, created_at, updated_at) on ibex_core.order_items to ibex_system;
+CREATE CONSTRAINT TRIGGER order_items_order_subtotal_check AFTER INSERT OR DELETE OR UPDATE OF order_id, quantity, unit_price ON ibex_core.order_items DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ibex_core.check_order_subtotal();
 CREATE TRIGGER order_items_touch_updated_at BEFORE UPDATE ON ibex_core.order_items FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.order_items is 'One line of an order, as it was when the order was placed.';
 comment on column ibex_core.order_items.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.order_items.seq is 'Counts from 1 per order.';
 comment on column ibex_core.order_items.product_id is 'Null when the product was deleted since.';
+comment on column ibex_core.order_items.taken_quantity is 'How many were taken from the inventory: what a cancelled order gives back.';
 comment on column ibex_core.order_items.updated_at is 'When the row last really changed; set by a trigger.';
 
 create table ibex_core.orders (
@@ -1280,7 +1487,7 @@ create table ibex_core.orders (
   constraint orders_total_price_check CHECK ((total_price >= (0)::numeric))
 );
 CREATE INDEX orders_org_id_created_at_idx ON ibex_core.orders USING btree (org_id, created_at DESC);
-CREATE INDEX orders_org_id_user_id_idx ON ibex_core.orders USING btree (org_id, user_id) WHERE (user_id IS NOT NULL);
+CREATE INDEX orders_org_id_user_id_created_at_idx ON ibex_core.orders USING btree (org_id, user_id, created_at DESC) WHERE (user_id IS NOT NULL);
 alter table ibex_core.orders enable row level security;
 alter table ibex_core.orders force row level security;
 create policy orders_system_access on ibex_core.orders as permissive for all to ibex_system using (true) with check (true);
@@ -1289,14 +1496,17 @@ grant delete, insert, select on ibex_core.orders to ibex_app;
 grant delete, insert, select on ibex_core.orders to ibex_system;
 grant update (id, order_number, user_id, status, subtotal, total_price, metadata, created_at, updated_at) on ibex_core.orders to ibex_app;
 grant update (id, order_number, user_id, status, subtotal, total_price, metadata, created_at, updated_at) on ibex_core.orders to ibex_system;
+CREATE TRIGGER orders_check_status BEFORE UPDATE OF status ON ibex_core.orders FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION ibex_core.check_order_status();
+CREATE TRIGGER orders_give_back_inventory AFTER UPDATE OF status ON ibex_core.orders FOR EACH ROW WHEN (((old.status <> 'cancelled'::text) AND (new.status = 'cancelled'::text))) EXECUTE FUNCTION ibex_core.give_back_inventory();
+CREATE CONSTRAINT TRIGGER orders_subtotal_items_check AFTER INSERT OR UPDATE OF subtotal ON ibex_core.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ibex_core.check_order_subtotal();
 CREATE TRIGGER orders_touch_updated_at BEFORE UPDATE ON ibex_core.orders FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.orders is 'An order of a user, or of a guest.';
 comment on column ibex_core.orders.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.orders.order_number is 'Unique in the organization.';
 comment on column ibex_core.orders.user_id is 'Null for a guest.';
-comment on column ibex_core.orders.subtotal is 'The sum of the items.';
-comment on column ibex_core.orders.total_price is 'What is to be paid: subtotal, shipping, taxes, discounts.';
-comment on column ibex_core.orders.metadata is 'Shipping, payment and the like.';
+comment on column ibex_core.orders.subtotal is 'The sum of the items; checked when the transaction ends.';
+comment on column ibex_core.orders.total_price is 'What is to be paid: the subtotal with shipping, taxes, discounts.';
+comment on column ibex_core.orders.metadata is 'Shipping, payment and the like; adjustments: label and amount of each.';
 comment on column ibex_core.orders.updated_at is 'When the row last really changed; set by a trigger.';
 
 create table ibex_core.organizations (
@@ -1363,6 +1573,7 @@ create table ibex_core.point_accounts (
   constraint point_accounts_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE CASCADE,
   constraint point_accounts_org_id_user_id_key UNIQUE (org_id, user_id),
   constraint point_accounts_balance_check CHECK ((balance >= 0)),
+  constraint point_accounts_balance_lifetime_check CHECK ((balance = (lifetime_earned - lifetime_spent))),
   constraint point_accounts_frozen_balance_balance_check CHECK ((frozen_balance <= balance)),
   constraint point_accounts_frozen_balance_check CHECK ((frozen_balance >= 0)),
   constraint point_accounts_lifetime_earned_check CHECK ((lifetime_earned >= 0)),
@@ -1377,10 +1588,14 @@ grant delete, insert, select on ibex_core.point_accounts to ibex_app;
 grant delete, insert, select on ibex_core.point_accounts to ibex_system;
 grant update (id, user_id, balance, frozen_balance, lifetime_earned, lifetime_spent, version, created_at, updated_at) on ibex_core.point_accounts to ibex_app;
 grant update (id, user_id, balance, frozen_balance, lifetime_earned, lifetime_spent, version, created_at, updated_at) on ibex_core.point_accounts to ibex_system;
+CREATE TRIGGER point_accounts_refuse_direct_change BEFORE DELETE OR UPDATE ON ibex_core.point_accounts FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_account_change();
+CREATE TRIGGER point_accounts_refuse_direct_insert BEFORE INSERT ON ibex_core.point_accounts FOR EACH ROW WHEN ((((((new.balance IS DISTINCT FROM 0) OR (new.frozen_balance IS DISTINCT FROM 0)) OR (new.lifetime_earned IS DISTINCT FROM 0)) OR (new.lifetime_spent IS DISTINCT FROM 0)) OR (new.version IS DISTINCT FROM 0))) EXECUTE FUNCTION ibex_core.refuse_account_change();
 CREATE TRIGGER point_accounts_touch_updated_at BEFORE UPDATE ON ibex_core.point_accounts FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
-comment on table ibex_core.point_accounts is 'The points of a user: what the ledger adds up to.';
+comment on table ibex_core.point_accounts is 'The points of a user: what the ledger adds up to, written by its triggers.';
 comment on column ibex_core.point_accounts.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.point_accounts.frozen_balance is 'The part of the balance that cannot be spent now.';
+comment on column ibex_core.point_accounts.lifetime_earned is 'All credits but releases.';
+comment on column ibex_core.point_accounts.lifetime_spent is 'All debits but freezes.';
 comment on column ibex_core.point_accounts.version is 'Counts the movements: the optimistic lock.';
 comment on column ibex_core.point_accounts.updated_at is 'When the row last really changed; set by a trigger.';
 
@@ -1388,10 +1603,12 @@ create table ibex_core.points_ledger (
   org_id uuid default ibex_core.current_org_id() not null,
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
+  version bigint default 0 not null,
   change_type text not null,
   amount bigint not null,
   direction text not null,
   balance_after bigint default 0 not null,
+  frozen_after bigint default 0 not null,
   biz_type text not null,
   event_id text not null,
   metadata jsonb default '{}'::jsonb not null,
@@ -1400,25 +1617,35 @@ create table ibex_core.points_ledger (
   constraint points_ledger_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint points_ledger_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE CASCADE,
   constraint points_ledger_org_id_event_id_key UNIQUE (org_id, event_id),
+  constraint points_ledger_org_id_user_id_version_key UNIQUE (org_id, user_id, version),
   constraint points_ledger_amount_check CHECK ((amount > 0)),
   constraint points_ledger_balance_after_check CHECK ((balance_after >= 0)),
   constraint points_ledger_biz_type_check CHECK (((char_length(biz_type) >= 1) AND (char_length(biz_type) <= 50))),
-  constraint points_ledger_change_type_check CHECK ((change_type = ANY (ARRAY['earn'::text, 'spend'::text, 'refund'::text, 'adjust'::text, 'expire'::text, 'freeze'::text, 'release'::text]))),
+  constraint points_ledger_change_type_check CHECK ((change_type = ANY (ARRAY['earn'::text, 'refund'::text, 'release'::text, 'spend'::text, 'expire'::text, 'freeze'::text, 'settle'::text, 'adjust'::text]))),
+  constraint points_ledger_change_type_direction_check CHECK (((change_type = 'adjust'::text) OR ((direction = 'credit'::text) = (change_type = ANY (ARRAY['earn'::text, 'refund'::text, 'release'::text]))))),
   constraint points_ledger_direction_check CHECK ((direction = ANY (ARRAY['credit'::text, 'debit'::text]))),
   constraint points_ledger_event_id_check CHECK (((char_length(event_id) >= 1) AND (char_length(event_id) <= 100))),
-  constraint points_ledger_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text))
+  constraint points_ledger_frozen_after_balance_after_check CHECK ((frozen_after <= balance_after)),
+  constraint points_ledger_frozen_after_check CHECK ((frozen_after >= 0)),
+  constraint points_ledger_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+  constraint points_ledger_version_check CHECK ((version >= 0))
 );
-CREATE INDEX points_ledger_org_id_user_id_created_at_idx ON ibex_core.points_ledger USING btree (org_id, user_id, created_at DESC);
 alter table ibex_core.points_ledger enable row level security;
 alter table ibex_core.points_ledger force row level security;
 create policy points_ledger_system_access on ibex_core.points_ledger as permissive for all to ibex_system using (true) with check (true);
 create policy points_ledger_tenant_isolation on ibex_core.points_ledger as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant insert, select on ibex_core.points_ledger to ibex_app;
 grant insert, select on ibex_core.points_ledger to ibex_system;
+CREATE TRIGGER points_ledger_move_account AFTER INSERT ON ibex_core.points_ledger FOR EACH ROW EXECUTE FUNCTION ibex_core.move_point_account();
+CREATE TRIGGER points_ledger_number_movement BEFORE INSERT ON ibex_core.points_ledger FOR EACH ROW EXECUTE FUNCTION ibex_core.number_points_movement();
 CREATE TRIGGER points_ledger_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.points_ledger FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
 CREATE TRIGGER points_ledger_refuse_truncate BEFORE TRUNCATE ON ibex_core.points_ledger FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
-comment on table ibex_core.points_ledger is 'A movement of points. Append-only.';
+comment on table ibex_core.points_ledger is 'A movement of points. Append-only; a trigger moves the account with it.';
 comment on column ibex_core.points_ledger.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.points_ledger.version is 'Counts from 1 per user; the version of the account after it. A trigger sets it, or checks the one given.';
+comment on column ibex_core.points_ledger.change_type is 'Settle spends points that are frozen; freeze and release leave the balance as it is.';
+comment on column ibex_core.points_ledger.balance_after is 'Set by a trigger.';
+comment on column ibex_core.points_ledger.frozen_after is 'The part of balance_after that is frozen; set by a trigger.';
 comment on column ibex_core.points_ledger.biz_type is 'What the points were given or taken for.';
 comment on column ibex_core.points_ledger.event_id is 'What happened; moves points once in the organization.';
 

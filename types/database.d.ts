@@ -608,11 +608,15 @@ export interface OrderItems {
   org_id: ColumnType<string, string | undefined, never>;
   id: ColumnType<string, string | undefined, never>;
   order_id: string;
+  /** Counts from 1 per order. */
+  seq: number;
   /** Null when the product was deleted since. */
   product_id: string | null;
   sku: string;
   name: string;
   quantity: number;
+  /** How many were taken from the inventory: what a cancelled order gives back. */
+  taken_quantity: Generated<number>;
   unit_price: string;
   created_at: ColumnType<Date, Date | string | undefined, Date | string>;
   /** When the row last really changed; set by a trigger. */
@@ -641,11 +645,11 @@ export interface Orders {
   /** Null for a guest. */
   user_id: string | null;
   status: Generated<OrderStatus>;
-  /** The sum of the items. */
+  /** The sum of the items; checked when the transaction ends. */
   subtotal: string;
-  /** What is to be paid: subtotal, shipping, taxes, discounts. */
+  /** What is to be paid: the subtotal with shipping, taxes, discounts. */
   total_price: string;
-  /** Shipping, payment and the like. */
+  /** Shipping, payment and the like; adjustments: label and amount of each. */
   metadata: Generated<JsonObject>;
   created_at: ColumnType<Date, Date | string | undefined, Date | string>;
   /** When the row last really changed; set by a trigger. */
@@ -708,7 +712,7 @@ export type NewOrganization = Insertable<Organizations>;
 /** What an update of `ibex_core.organizations` takes. */
 export type OrganizationPatch = Updateable<Organizations>;
 
-/** The points of a user: what the ledger adds up to. */
+/** The points of a user: what the ledger adds up to, written by its triggers. */
 export interface PointAccounts {
   /** The organization that the row belongs to; the tenant of the session by default. */
   org_id: ColumnType<string, string | undefined, never>;
@@ -717,7 +721,9 @@ export interface PointAccounts {
   balance: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
   /** The part of the balance that cannot be spent now. */
   frozen_balance: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** All credits but releases. */
   lifetime_earned: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** All debits but freezes. */
   lifetime_spent: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
   /** Counts the movements: the optimistic lock. */
   version: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
@@ -736,21 +742,27 @@ export type NewPointAccount = Insertable<PointAccounts>;
 export type PointAccountPatch = Updateable<PointAccounts>;
 
 /** The values of `ibex_core.points_ledger.change_type`. */
-export type PointsLedgerChangeType = "earn" | "spend" | "refund" | "adjust" | "expire" | "freeze" | "release";
+export type PointsLedgerChangeType = "earn" | "refund" | "release" | "spend" | "expire" | "freeze" | "settle" | "adjust";
 
 /** The values of `ibex_core.points_ledger.direction`. */
 export type PointsLedgerDirection = "credit" | "debit";
 
-/** A movement of points. Append-only. */
+/** A movement of points. Append-only; a trigger moves the account with it. */
 export interface PointsLedgerTable {
   /** The organization that the row belongs to; the tenant of the session by default. */
   org_id: ColumnType<string, string | undefined, never>;
   id: ColumnType<string, string | undefined, never>;
   user_id: string;
+  /** Counts from 1 per user; the version of the account after it. A trigger sets it, or checks the one given. */
+  version: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** Settle spends points that are frozen; freeze and release leave the balance as it is. */
   change_type: PointsLedgerChangeType;
   amount: ColumnType<string, bigint | number | string, bigint | number | string>;
   direction: PointsLedgerDirection;
+  /** Set by a trigger. */
   balance_after: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** The part of balance_after that is frozen; set by a trigger. */
+  frozen_after: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
   /** What the points were given or taken for. */
   biz_type: string;
   /** What happened; moves points once in the organization. */

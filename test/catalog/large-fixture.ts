@@ -378,6 +378,7 @@ const fills: readonly Fill[] = [
     values: {
       ...own('order_items'),
       order_id: ref('orders'),
+      seq: `${place('orders')} + 1`,
       product_id: ref('products'),
       sku: "'sku'",
       name: "'A product'",
@@ -400,6 +401,7 @@ const fills: readonly Fill[] = [
     values: {
       ...own('points_ledger'),
       user_id: ref('users'),
+      version: `${place('users')} + 1`,
       change_type: "'earn'",
       direction: "'credit'",
       amount: '100',

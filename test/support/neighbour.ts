@@ -85,12 +85,11 @@ async function insertCommerce(admin: Kysely<DB>, userId: string): Promise<void> 
   const insert = inserter(admin)
   const product = { sku: 'sku-1', name: 'A glass', price: '1.00' }
   const productId = await insert('products', { ...product, inventory_quantity: 3, status: 'published' })
-  const total = { subtotal: '1.00', total_price: '1.00' }
-  const order = await insert('orders', { order_number: '1', user_id: userId, ...total })
-  const line = { sku: 'sku-1', name: 'A glass', quantity: 1, unit_price: '1.00' }
-  await insert('order_items', { order_id: order, product_id: productId, ...line })
-  await insert('point_accounts', { user_id: userId, balance: 5, lifetime_earned: 5, version: 1 })
-  const movement = { change_type: 'earn', amount: 5, direction: 'credit', balance_after: 5 }
+  // with its items, or it would be refused
+  await sql`select from ibex_core.place_order(${neighbourId}, '1', ${userId}, ${[productId]}, ${[1]}, '{}', null, '{}')`.execute(
+    admin,
+  )
+  const movement = { change_type: 'earn', amount: 5, direction: 'credit' }
   await insert('points_ledger', { user_id: userId, ...movement, biz_type: 'gift', event_id: '1' })
 }
 
