@@ -241,6 +241,62 @@ export class InvalidVectorError extends IbexError {
   override readonly code = 'invalid_vector'
 }
 
+/**
+ * Raised when an order names products that cannot be ordered: unknown, deleted, not published, or another tenant's.
+ *
+ * `positions` says which of the items, by their places in what was handed in; nothing was written.
+ */
+export class ProductUnavailableError extends IbexError {
+  override readonly name = 'ProductUnavailableError'
+  override readonly code = 'product_unavailable'
+  readonly positions: readonly number[]
+
+  constructor(positions: readonly number[]) {
+    super('a product cannot be ordered: it must exist and be published')
+    this.positions = positions
+  }
+}
+
+/**
+ * Raised when more is taken from the inventory of a product than there is; nothing was written.
+ *
+ * `positions` says which items of an order, by their places in what was handed in.
+ */
+export class InsufficientInventoryError extends IbexError {
+  override readonly name = 'InsufficientInventoryError'
+  override readonly code = 'insufficient_inventory'
+  readonly positions: readonly number[]
+
+  constructor(positions: readonly number[] = []) {
+    super('the inventory holds less than is taken: take less, or restock the product')
+    this.positions = positions
+  }
+}
+
+/** Raised when an order would cost something else than the buyer was told; nothing was written. */
+export class OrderTotalMismatchError extends IbexError {
+  override readonly name = 'OrderTotalMismatchError'
+  override readonly code = 'order_total_mismatch'
+
+  constructor() {
+    super(
+      'the total of the order is not the one expected: show the buyer the prices of now, and place it again',
+    )
+  }
+}
+
+/** Raised when the status of an order does not lead to the one asked for; `to` is that one. */
+export class OrderStatusError extends IbexError {
+  override readonly name = 'OrderStatusError'
+  override readonly code = 'order_status'
+  readonly to: string
+
+  constructor(to: string) {
+    super(`the order cannot become ${to}: read its status, which another may have changed`)
+    this.to = to
+  }
+}
+
 /** What PostgreSQL says of an error, without its values. */
 export interface DatabaseErrorFields {
   readonly sqlState: string

@@ -115,6 +115,8 @@ export { AuditLogRepository } from './executions/audit-log-repository.ts'
 export type { AuditEntry, AuditFilter } from './executions/audit-log-repository.ts'
 export { ProductRepository } from './commerce/product-repository.ts'
 export { OrderRepository } from './commerce/order-repository.ts'
+export type { OrderAdjustment, OrderInput, OrderItemInput } from './commerce/order-input.ts'
+export type { OrderWithItems } from './commerce/placed-order.ts'
 export { PointsRepository } from './commerce/points-repository.ts'
 export { AgentRepository } from './agents/agent-repository.ts'
 export type {
@@ -166,6 +168,7 @@ export {
   IbexError,
   InactiveOrganizationError,
   InactiveUserError,
+  InsufficientInventoryError,
   InsufficientPrivilegeError,
   InvalidArgumentError,
   InvalidColumnError,
@@ -182,7 +185,10 @@ export {
   MissingTenantError,
   NotNullViolationError,
   NotRunningError,
+  OrderStatusError,
+  OrderTotalMismatchError,
   OuterScopeError,
+  ProductUnavailableError,
   QueryCanceledError,
   ReadOnlyTransactionError,
   RowNotFoundError,
