@@ -297,6 +297,44 @@ export class OrderStatusError extends IbexError {
   }
 }
 
+/**
+ * Raised when more points are taken, frozen or released than are there to take; nothing was written.
+ *
+ * Frozen points count for nothing but releasing them and for a debit from them.
+ */
+export class InsufficientPointsError extends IbexError {
+  override readonly name = 'InsufficientPointsError'
+  override readonly code = 'insufficient_points'
+
+  constructor(options?: ErrorOptions) {
+    super('the account does not hold so many points that may be moved: read it, and move less', options)
+  }
+}
+
+/** Raised when an event that moved points comes again with another user, amount or kind; nothing was written. */
+export class EventConflictError extends IbexError {
+  override readonly name = 'EventConflictError'
+  override readonly code = 'event_conflict'
+
+  constructor(options?: ErrorOptions) {
+    super(
+      'the event has moved points of another user, amount or kind: give each event an id of its own',
+      options,
+    )
+  }
+}
+
+/** Raised when a row has another version than the caller has seen: read it again, and decide anew. */
+export class StaleVersionError extends IbexError {
+  override readonly name = 'StaleVersionError'
+  override readonly code = 'stale_version'
+  override readonly isRetryable = true
+
+  constructor(options?: ErrorOptions) {
+    super('another change came in between: read the version again, and decide anew', options)
+  }
+}
+
 /** What PostgreSQL says of an error, without its values. */
 export interface DatabaseErrorFields {
   readonly sqlState: string

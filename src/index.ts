@@ -118,6 +118,9 @@ export { OrderRepository } from './commerce/order-repository.ts'
 export type { OrderAdjustment, OrderInput, OrderItemInput } from './commerce/order-input.ts'
 export type { OrderWithItems } from './commerce/placed-order.ts'
 export { PointsRepository } from './commerce/points-repository.ts'
+export type { PointsMovement } from './commerce/points-repository.ts'
+export type { PointsCredit, PointsDebit, PointsInput } from './commerce/points-input.ts'
+export type { PointsDifference } from './commerce/reconcile-points.ts'
 export { AgentRepository } from './agents/agent-repository.ts'
 export type {
   AgentAutonomy,
@@ -163,12 +166,14 @@ export {
   DatabaseError,
   DeadlockDetectedError,
   EmbeddedEngineError,
+  EventConflictError,
   ExclusionViolationError,
   ForeignKeyViolationError,
   IbexError,
   InactiveOrganizationError,
   InactiveUserError,
   InsufficientInventoryError,
+  InsufficientPointsError,
   InsufficientPrivilegeError,
   InvalidArgumentError,
   InvalidColumnError,
@@ -194,6 +199,7 @@ export {
   RowNotFoundError,
   SerializationFailureError,
   ServerUnavailableError,
+  StaleVersionError,
   TenantMismatchError,
   UndefinedObjectError,
   UniqueViolationError,

@@ -1,4 +1,5 @@
 /** A call of every method of every repository, for the test of their plans. */
+import type { PointsInput } from '../../src/commerce/points-input.ts'
 import type { BaseRepository } from '../../src/repository/base-repository.ts'
 import type { TenantTransaction } from '../../src/tenant-scope.ts'
 import type { DB } from '../../types/database.d.ts'
@@ -319,8 +320,23 @@ const ownCalls: OwnCalls = {
     findWithItems: async (orders, ids) => await orders.findWithItems(ids.of('orders')),
   },
   orderItems: {},
-  points: {},
+  points: {
+    credit: async (points, ids) => await points.credit(movement(ids, 'new-1')),
+    debit: async (points, ids) => await points.debit(movement(ids, 'new-2')),
+    freeze: async (points, ids) => await points.freeze(movement(ids, 'new-3')),
+    release: async (points, ids) => {
+      await points.freeze(movement(ids, 'new-4'))
+      await points.release(movement(ids, 'new-5'))
+    },
+    account: async (points, ids) => await points.account(ids.of('users')),
+    ledger: async (points, ids) => await points.ledger(ids.of('users')),
+    reconcile: async (points, ids) => await points.reconcile({ userId: ids.of('users') }),
+  },
   pointsLedger: {},
+}
+
+function movement(ids: FixtureIds, eventId: string): PointsInput {
+  return { userId: ids.of('users'), amount: 1, eventId, bizType: 'gift' }
 }
 
 /** What all repositories have, of the tables that have an id. */

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { type TwoTenants, failure, ownersView } from '../support/two-tenants.ts'
 
 /** The tables of commerce. */
-const commerceTables = [
+export const commerceTables = [
   'ibex_core.products',
   'ibex_core.orders',
   'ibex_core.order_items',

@@ -6,6 +6,7 @@ import { UniqueViolationError } from '../../src/errors.ts'
 import { BaseRepository } from '../../src/repository/base-repository.ts'
 import { type ModelNote, ModelNotes, type NewModelNote, TakenError } from './model-notes.ts'
 import { type Notes, type NotesDB, createNotes, notes } from './notes.ts'
+import { randomFrom } from '../support/random.ts'
 import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
 
 type NoteRepository = BaseRepository<NotesDB, 'public.notes'>
@@ -118,17 +119,6 @@ function randomStep(random: (below: number) => number, ids: readonly string[]): 
     operation: names[random(names.length)] ?? 'insert',
     id: ids[random(Math.max(1, ids.length))] ?? randomUUID(),
     given: [note(), note(), note()],
-  }
-}
-
-/** A small generator with a seed (mulberry32): a failure can be repeated. */
-function randomFrom(start: number): (below: number) => number {
-  let state = start
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let value = Math.imul(state ^ (state >>> 15), 1 | state)
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value
-    return ((value ^ (value >>> 14)) >>> 0) % below
   }
 }
 
