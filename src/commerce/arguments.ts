@@ -1,7 +1,7 @@
 /** Checks of arguments that all of commerce makes before any SQL. */
 import type { JsonObject } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { isUuid } from '../tenancy/arguments.ts'
+import { isPlainObject, isUuid } from '../tenancy/arguments.ts'
 
 /** @throws {InvalidArgumentError} when the id is no uuid. */
 export function checkId(name: string, id: unknown): string {
@@ -18,9 +18,8 @@ export function checkText(name: string, text: unknown, most: number): string {
 
 /** @throws {InvalidArgumentError} when the value is no plain object. */
 export function checkMetadata(metadata: unknown): JsonObject {
-  const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)
-  // what an object holds is JSON as far as its type says; JSON.stringify and PostgreSQL see to the rest
-  if (isObject) return metadata as JsonObject
+  // what it holds is JSON as far as its type says; JSON.stringify and PostgreSQL see to the rest
+  if (isPlainObject(metadata)) return metadata as JsonObject
   throw new InvalidArgumentError('metadata', 'must be an object')
 }
 

@@ -34,7 +34,8 @@ export class OrderRepository extends BaseRepository<DB, 'ibex_core.orders'> {
    * Places an order: takes the items from the inventory and writes them with sku, name and price as they are now.
    *
    * One statement, all or nothing. Products are locked in the order of their ids, so orders that share some wait for each
-   * other and never in a circle. A refused order leaves a surrounding transaction usable.
+   * other and never in a circle. An order that is refused because of its products or total leaves a surrounding transaction
+   * usable. Who does not know whether an order was placed, the connection having broken, finds it by its number.
    *
    * ```ts
    * const { order, items } = await tenant.orders.place({

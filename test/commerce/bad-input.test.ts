@@ -58,6 +58,7 @@ const badOrders: readonly BadInput[] = [
   ['expectedTotal', { expectedTotal: null }],
   ['metadata', { metadata: [] }],
   ['metadata', { metadata: 'web' }],
+  ['metadata', { metadata: new Map() }],
   ['metadata', { metadata: { adjustments: [] } }],
   ['option "expected_total"', { expected_total: '9.90' }],
 ]
@@ -93,6 +94,7 @@ const badMovements: readonly BadInput[] = [
   ['bizType', { bizType: undefined }],
   ['metadata', { metadata: [] }],
   ['metadata', { metadata: 'web' }],
+  ['metadata', { metadata: new Map() }],
   ['expectedVersion', { expectedVersion: -1 }],
   ['expectedVersion', { expectedVersion: 0.5 }],
   ['expectedVersion', { expectedVersion: '' }],
