@@ -33,7 +33,7 @@ export async function appendMessages(
   const attachments = messages.flatMap((message) => message.attachments.map((row) => ({ ...row })))
   if (attachments.length === 0) {
     const inserted = await insertion.execute(db)
-    return inserted.rows.map((message) => ({ ...message, attachments: [] }))
+    return inserted.rows.map((message) => Object.assign(message, { attachments: [] }))
   }
   const query = sql<MessageWithAttachments>`with message as (${insertion}), attached as (
       ${bulkInsertQuery(attachmentTable, groupOf(attachmentTable, orgId, attachments))}
