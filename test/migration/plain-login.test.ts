@@ -26,11 +26,11 @@ beforeAll(async () => {
     .raw(`do $$ begin execute format('grant create on database %I to ${login}', current_database()); end $$`)
     .execute(admin)
   db = new Kysely<unknown>({ dialect: migrationDialect({ target }) })
-  await sql`set session authorization ${sql.id(login)}`.execute(db)
+  await sql`set role ${sql.id(login)}`.execute(db)
 })
 
 afterAll(async () => {
-  await sql`reset session authorization`.execute(db)
+  await sql`reset role`.execute(db)
   await db.destroy()
   await sql`drop owned by ${sql.id(login)}`.execute(database.admin)
   await sql`drop role ${sql.id(login)}`.execute(database.admin)
