@@ -4,11 +4,17 @@ import type { SelectQueryBuilder } from 'kysely'
 import * as v from 'valibot'
 import type { DB, DirectiveInjectionMode, DirectiveVersion } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
-import { InvalidArgumentError, RowNotFoundError } from '../errors.ts'
+import { RowNotFoundError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkOptionNames, checkWholeNumber, isUuid } from '../tenancy/arguments.ts'
+import {
+  checkFilledText,
+  checkOptionNames,
+  checkOptionalUuid,
+  checkUuid,
+  checkWholeNumber,
+} from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkValue, filledText } from './check-value.ts'
+import { checkValue } from './check-value.ts'
 import type { SchemaOf } from './check-value.ts'
 import { unifiedDiff } from './unified-diff.ts'
 import type { NamedText } from './unified-diff.ts'
@@ -53,13 +59,11 @@ export class DirectiveRepository extends BaseRepository<DB, 'ibex_core.directive
    */
   async publish(agentId: string, input: DirectiveInput): Promise<PublishResult> {
     checkOptionNames('option', input, publishOptions)
-    const { createdBy = null, injectionMode } = input
-    const content = checkValue('content', contentSchema, input.content)
-    const mode = checkValue('injectionMode', injectionModeSchema, injectionMode) ?? null
-    if (createdBy !== null && !isUuid(createdBy))
-      throw new InvalidArgumentError('createdBy', 'must be a uuid or null')
+    const createdBy = checkOptionalUuid('createdBy', input.createdBy)
+    const content = checkFilledText('content', input.content, maxLength)
+    const mode = checkValue('injectionMode', injectionModeSchema, input.injectionMode) ?? null
     const { rows } = await sql<DirectiveVersion & { is_new: boolean }>`select is_new, (version).*
-      from ibex_core.publish_directive(${this.scope.orgId}, ${checkAgentId(agentId)}, ${content}, ${createdBy}, ${mode})`.execute(
+      from ibex_core.publish_directive(${this.scope.orgId}, ${checkUuid('agentId', agentId)}, ${content}, ${createdBy}, ${mode})`.execute(
       this.scope.db,
     )
     const [published] = rows
@@ -84,7 +88,7 @@ export class DirectiveRepository extends BaseRepository<DB, 'ibex_core.directive
     const to = options.to === undefined ? null : checkWholeNumber('to', options.to, 1, maxVersion)
     const { rows } =
       await sql<DirectiveVersion>`select * from ibex_core.roll_back_directive(${this.scope.orgId},
-      ${checkAgentId(agentId)}, ${to})`.execute(this.scope.db)
+      ${checkUuid('agentId', agentId)}, ${to})`.execute(this.scope.db)
     const [version] = rows
     if (version === undefined) throw new RowNotFoundError('ibex_core.directive_versions')
     return version
@@ -94,7 +98,7 @@ export class DirectiveRepository extends BaseRepository<DB, 'ibex_core.directive
   async active(agentId: string): Promise<DirectiveVersion | undefined> {
     const active = this.selectQuery()
       .select('active_version_id')
-      .where('agent_id', '=', checkAgentId(agentId))
+      .where('agent_id', '=', checkUuid('agentId', agentId))
       .where('is_active', '=', true)
     return await this.#versions().where('id', '=', active).executeTakeFirst()
   }
@@ -123,7 +127,7 @@ export class DirectiveRepository extends BaseRepository<DB, 'ibex_core.directive
   }
 
   #versionsOf(agentId: string): VersionQuery {
-    const directive = this.selectQuery().select('id').where('agent_id', '=', checkAgentId(agentId))
+    const directive = this.selectQuery().select('id').where('agent_id', '=', checkUuid('agentId', agentId))
     return this.#versions().where('directive_id', '=', directive)
   }
 
@@ -149,19 +153,9 @@ const maxVersion = 2_147_483_647
 
 const maxLength = 32_768
 
-const contentSchema: SchemaOf<string> = v.pipe(
-  filledText,
-  v.maxCodePoints(maxLength, `is longer than ${maxLength} characters`),
-)
-
 const injectionModeSchema: SchemaOf<DirectiveInjectionMode | undefined> = v.optional(
   v.picklist(
     ['system_first', 'system_append', 'user_prepend'],
     'must be one of system_first, system_append, user_prepend',
   ),
 )
-
-function checkAgentId(agentId: string): string {
-  if (isUuid(agentId)) return agentId
-  throw new InvalidArgumentError('agentId', 'must be a uuid')
-}

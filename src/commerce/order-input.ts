@@ -1,8 +1,13 @@
 /** An order as it is handed in, and what the database is given of it. */
 import type { JsonObject } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { checkOptionNames, checkWholeNumber } from '../tenancy/arguments.ts'
-import { checkId, checkMetadata, checkText } from './arguments.ts'
+import {
+  checkObject,
+  checkOptionNames,
+  checkText,
+  checkUuid,
+  checkWholeNumber,
+} from '../tenancy/arguments.ts'
 import { checkMoney, checkSignedMoney } from './money.ts'
 
 /** So many of a product. */
@@ -65,12 +70,12 @@ export function checkOrder(input: OrderInput): CheckedOrder {
   checkOptionNames('option', input, known)
   const { userId = null, adjustments = [], expectedTotal } = input
   return {
-    orderNumber: checkText('orderNumber', input.orderNumber, 100),
-    userId: userId === null ? null : checkId('userId', userId),
+    orderNumber: checkText('orderNumber', input.orderNumber, { least: 1, most: 100 }),
+    userId: userId === null ? null : checkUuid('userId', userId),
     ...checkItems(input.items),
     amounts: checkAdjustments(adjustments),
     expectedTotal: expectedTotal === undefined ? null : checkMoney('expectedTotal', expectedTotal),
-    metadata: withAdjustments(checkMetadata(input.metadata ?? {}), adjustments),
+    metadata: withAdjustments(checkObject('metadata', input.metadata ?? {}), adjustments),
   }
 }
 
@@ -78,7 +83,7 @@ function checkItems(items: readonly OrderItemInput[]): Pick<CheckedOrder, 'produ
   if (!Array.isArray(items) || items.length === 0)
     throw new InvalidArgumentError('items', 'must be an array of at least one item')
   const productIds = items.map((item, index) =>
-    checkId(`items[${index}].productId`, item?.productId).toLowerCase(),
+    checkUuid(`items[${index}].productId`, item?.productId).toLowerCase(),
   )
   if (new Set(productIds).size < productIds.length)
     throw new InvalidArgumentError('items', 'name a product twice: add up its quantities')
@@ -93,7 +98,7 @@ function checkItems(items: readonly OrderItemInput[]): Pick<CheckedOrder, 'produ
 function checkAdjustments(adjustments: readonly OrderAdjustment[]): readonly string[] {
   if (!Array.isArray(adjustments)) throw new InvalidArgumentError('adjustments', 'must be an array')
   return adjustments.map((adjustment, index) => {
-    checkText(`adjustments[${index}].label`, adjustment?.label, 100)
+    checkText(`adjustments[${index}].label`, adjustment?.label, { least: 1, most: 100 })
     return checkSignedMoney(`adjustments[${index}].amount`, adjustment.amount)
   })
 }

@@ -12,7 +12,7 @@ import {
 import { BaseRepository } from '../repository/base-repository.ts'
 import type { Page, PageOptions } from '../repository/row-types.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkId } from './arguments.ts'
+import { checkUuid } from '../tenancy/arguments.ts'
 import { checkOrder } from './order-input.ts'
 import type { OrderInput } from './order-input.ts'
 import { placedColumns, toOrderWithItems } from './placed-order.ts'
@@ -115,7 +115,7 @@ export class OrderRepository extends BaseRepository<DB, 'ibex_core.orders'> {
     userId: string,
     { limit, after }: Pick<PageOptions<DB, 'ibex_core.orders'>, 'limit' | 'after'> = {},
   ): Promise<Page<Order>> {
-    const where = { user_id: checkId('userId', userId) }
+    const where = { user_id: checkUuid('userId', userId) }
     return await this.findPage({ where, orderBy: { created_at: 'desc' }, limit, after })
   }
 
@@ -138,7 +138,7 @@ export class OrderRepository extends BaseRepository<DB, 'ibex_core.orders'> {
   async #move(id: string, to: OrderStatus, from: readonly OrderStatus[]): Promise<Order> {
     const order = await this.updateQuery()
       .set({ status: to })
-      .where('id', '=', checkId('id', id))
+      .where('id', '=', checkUuid('id', id))
       .where('status', 'in', from)
       .returningAll()
       .executeTakeFirst()

@@ -1,8 +1,7 @@
 /** A movement of points as it is handed in, and what the database is given of it. */
 import type { JsonObject, PointsLedgerChangeType, PointsLedgerDirection } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { checkOptionNames } from '../tenancy/arguments.ts'
-import { checkId, checkMetadata, checkText } from './arguments.ts'
+import { checkObject, checkOptionNames, checkText, checkUuid } from '../tenancy/arguments.ts'
 
 /** What every movement of points says. */
 export interface PointsInput {
@@ -85,11 +84,11 @@ export function checkMovement(input: PointsInput, kind: PointsKind): CheckedMove
   const { expectedVersion } = input
   return {
     ...kind,
-    userId: checkId('userId', input.userId),
+    userId: checkUuid('userId', input.userId),
     amount: checkBigint('amount', input.amount, 1n).toString(),
-    eventId: checkText('eventId', input.eventId, 100),
-    bizType: checkText('bizType', input.bizType, 50),
-    metadata: checkMetadata(input.metadata ?? {}),
+    eventId: checkText('eventId', input.eventId, { least: 1, most: 100 }),
+    bizType: checkText('bizType', input.bizType, { least: 1, most: 50 }),
+    metadata: checkObject('metadata', input.metadata ?? {}),
     version: expectedVersion === undefined ? '0' : versionAfter(expectedVersion),
   }
 }

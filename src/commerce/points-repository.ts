@@ -12,7 +12,7 @@ import {
 import { BaseRepository } from '../repository/base-repository.ts'
 import type { Page, PageOptions } from '../repository/row-types.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkId } from './arguments.ts'
+import { checkUuid } from '../tenancy/arguments.ts'
 import { checkCredit, checkDebit, checkMovement } from './points-input.ts'
 import type { CheckedMovement, PointsCredit, PointsDebit, PointsInput } from './points-input.ts'
 import { reconcilePoints } from './reconcile-points.ts'
@@ -92,7 +92,7 @@ export class PointsRepository extends BaseRepository<DB, 'ibex_core.point_accoun
    * @throws {InvalidArgumentError} when the id is no uuid.
    */
   async account(userId: string): Promise<PointAccount | undefined> {
-    return await this.findOne({ user_id: checkId('userId', userId) })
+    return await this.findOne({ user_id: checkUuid('userId', userId) })
   }
 
   /**
@@ -105,7 +105,7 @@ export class PointsRepository extends BaseRepository<DB, 'ibex_core.point_accoun
     userId: string,
     { limit, after }: Pick<PageOptions<DB, 'ibex_core.points_ledger'>, 'limit' | 'after'> = {},
   ): Promise<Page<PointsLedger>> {
-    const where = { user_id: checkId('userId', userId) }
+    const where = { user_id: checkUuid('userId', userId) }
     return await this.#ledger.findPage({ where, orderBy: { version: 'desc' }, limit, after })
   }
 
@@ -118,7 +118,7 @@ export class PointsRepository extends BaseRepository<DB, 'ibex_core.point_accoun
    */
   async reconcile({ userId }: { readonly userId?: string | undefined } = {}): Promise<PointsDifference[]> {
     const { db, orgId } = this.scope
-    return await reconcilePoints(db, orgId, userId === undefined ? undefined : checkId('userId', userId))
+    return await reconcilePoints(db, orgId, userId === undefined ? undefined : checkUuid('userId', userId))
   }
 
   async #move(given: CheckedMovement): Promise<PointsMovement> {

@@ -3,9 +3,8 @@ import type { DB, Product } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { InsufficientInventoryError, InvalidArgumentError, RowNotFoundError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkId } from './arguments.ts'
 
 /** The limit of `inventory_quantity`, an integer. */
 const maxQuantity = 2_147_483_647
@@ -40,7 +39,7 @@ export class ProductRepository extends BaseRepository<DB, 'ibex_core.products'> 
     if (by === 0) throw new InvalidArgumentError('by', 'must not be 0')
     const product = await this.updateQuery()
       .set((eb) => ({ inventory_quantity: eb('inventory_quantity', '+', by) }))
-      .where('id', '=', checkId('id', id))
+      .where('id', '=', checkUuid('id', id))
       .where('inventory_quantity', '>=', Math.max(0, -by))
       .returningAll()
       .executeTakeFirst()

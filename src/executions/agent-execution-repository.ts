@@ -2,9 +2,9 @@
 import type { AgentExecution, DB, JsonObject, JsonValue } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkOptionalUuid, checkText, checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkOptionalId, checkText, toJsonText } from './execution-arguments.ts'
+import { toJsonText } from './execution-arguments.ts'
 import { failStaleExecutions, finishExecution } from './finish-execution.ts'
 import type { StaleOptions } from './finish-execution.ts'
 
@@ -52,9 +52,9 @@ export class AgentExecutionRepository extends BaseRepository<DB, 'ibex_core.agen
     metadata,
   }: AgentExecutionStart): Promise<AgentExecution> {
     return await this.insert({
-      execution_id: checkText('executionId', executionId, 100),
-      agent_id: checkOptionalId('agentId', agentId),
-      agent_name: checkText('agentName', agentName, 100),
+      execution_id: checkText('executionId', executionId, { least: 1, most: 100 }),
+      agent_id: checkOptionalUuid('agentId', agentId),
+      agent_name: checkText('agentName', agentName, { least: 1, most: 100 }),
       prompt: checkText('prompt', prompt),
       ...(metadata === undefined ? {} : { metadata }),
     })
@@ -112,7 +112,7 @@ export class AgentExecutionRepository extends BaseRepository<DB, 'ibex_core.agen
     executionId: string,
     changes: Readonly<Record<string, unknown>>,
   ): Promise<AgentExecution | undefined> {
-    const key = ['execution_id', checkText('executionId', executionId, 100)] as const
+    const key = ['execution_id', checkText('executionId', executionId, { least: 1, most: 100 })] as const
     return await finishExecution<AgentExecution>(this.scope, { table: this.table.name, key, changes })
   }
 }

@@ -4,7 +4,8 @@ import { tables } from '../../types/tables.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
 import type { Page } from '../repository/row-types.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkOptionalId, checkOptionalText, checkRange, checkText } from './execution-arguments.ts'
+import { checkOptionalUuid, checkText } from '../tenancy/arguments.ts'
+import { checkOptionalText, checkRange } from './execution-arguments.ts'
 import type { TimeRange } from './execution-arguments.ts'
 
 /** Something that somebody did. */
@@ -79,7 +80,7 @@ export class AuditLogRepository extends BaseRepository<DB, 'ibex_core.audit_logs
    */
   async between({ action, actor, projectId, limit, after, ...range }: AuditFilter): Promise<Page<AuditLog>> {
     const { from, to } = checkRange(range)
-    const project = checkOptionalId('projectId', projectId)
+    const project = checkOptionalUuid('projectId', projectId)
     return await this.findPage({
       where: (eb) =>
         eb.and([
@@ -99,14 +100,14 @@ export class AuditLogRepository extends BaseRepository<DB, 'ibex_core.audit_logs
 /** The same columns for every entry, so that many fit one statement; the actor's default needs its column left out. */
 function toRow({ actor, metadata, ...entry }: AuditEntry): Omit<NewAuditLog, 'org_id'> {
   return {
-    action: checkText('action', entry.action, 50),
-    project_id: checkOptionalId('projectId', entry.projectId),
-    role_id: checkOptionalId('roleId', entry.roleId),
-    session_id: checkOptionalId('sessionId', entry.sessionId),
-    provider: checkOptionalText('provider', entry.provider, 50),
+    action: checkText('action', entry.action, { least: 1, most: 50 }),
+    project_id: checkOptionalUuid('projectId', entry.projectId),
+    role_id: checkOptionalUuid('roleId', entry.roleId),
+    session_id: checkOptionalUuid('sessionId', entry.sessionId),
+    provider: checkOptionalText('provider', entry.provider, { least: 1, most: 50 }),
     query: checkOptionalText('query', entry.query),
-    model_version: checkOptionalText('modelVersion', entry.modelVersion, 50),
+    model_version: checkOptionalText('modelVersion', entry.modelVersion, { least: 1, most: 50 }),
     metadata: metadata ?? {},
-    ...(actor === undefined ? {} : { actor: checkText('actor', actor, 1_000) }),
+    ...(actor === undefined ? {} : { actor: checkText('actor', actor, { least: 1, most: 1_000 }) }),
   }
 }

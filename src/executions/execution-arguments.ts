@@ -1,7 +1,8 @@
 /** Checks of what is recorded, made before any SQL. */
 import type { JsonText, JsonValue } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { isUuid } from '../tenancy/arguments.ts'
+import { checkText } from '../tenancy/arguments.ts'
+import type { TextLength } from '../tenancy/arguments.ts'
 
 /** A span of time: `from` belongs to it, `to` does not. */
 export interface TimeRange {
@@ -9,34 +10,13 @@ export interface TimeRange {
   readonly to: Date
 }
 
-/**
- * Checks a text and returns it; with `most` it has 1 to so many characters.
- *
- * @throws {InvalidArgumentError} when it is no text, is empty or too long, or holds what PostgreSQL cannot store.
- */
-export function checkText(name: string, text: unknown, most?: number): string {
-  if (typeof text !== 'string') throw new InvalidArgumentError(name, 'must be a text')
-  if (text.includes('\0') || !text.isWellFormed())
-    throw new InvalidArgumentError(name, 'holds a NUL or half a character, which PostgreSQL cannot store')
-  if (most !== undefined && (text === '' || characterCount(text) > most))
-    throw new InvalidArgumentError(name, `must be a text of 1 to ${most} characters`)
-  return text
-}
-
 /** @throws {InvalidArgumentError} as {@link checkText}, of a text that may be left out. */
 export function checkOptionalText(
   name: string,
   text: string | null | undefined,
-  most?: number,
+  length?: TextLength,
 ): string | null {
-  return text === undefined || text === null ? null : checkText(name, text, most)
-}
-
-/** @throws {InvalidArgumentError} when the id is given and no uuid. */
-export function checkOptionalId(name: string, id: string | null | undefined): string | null {
-  if (id === undefined || id === null) return null
-  if (isUuid(id)) return id
-  throw new InvalidArgumentError(name, 'must be a uuid')
+  return text === undefined || text === null ? null : checkText(name, text, length)
 }
 
 /**
@@ -67,9 +47,4 @@ export function checkRange({ from, to }: TimeRange): TimeRange {
   if (checkDate('to', to) < checkDate('from', from))
     throw new InvalidArgumentError('to', 'must not be before from')
   return { from, to }
-}
-
-/** Counts characters as PostgreSQL does: a surrogate pair, two units to JavaScript, is one. */
-function characterCount(text: string): number {
-  return text.replaceAll(/[\uD800-\uDBFF][\uDC00-\uDFFF]/g, ' ').length
 }

@@ -5,9 +5,9 @@ import type { DB, JsonObject, JsonValue, LlmRoundTableResult } from '../../types
 import { tables } from '../../types/tables.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkText, checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkDate, checkText, toJsonText } from './execution-arguments.ts'
+import { checkDate, toJsonText } from './execution-arguments.ts'
 
 /** The result of a round table. */
 export interface RoundTableResult {
@@ -65,10 +65,10 @@ export class RoundTableRepository extends BaseRepository<DB, 'ibex_core.llm_roun
   async record(result: RoundTableResult): Promise<LlmRoundTableResult> {
     const { metadata } = result
     return await this.insert({
-      result_id: checkText('resultId', result.resultId, 100),
+      result_id: checkText('resultId', result.resultId, { least: 1, most: 100 }),
       prompt: checkText('prompt', result.prompt),
-      task_category: checkText('taskCategory', result.taskCategory, 50),
-      winner_provider: checkText('winnerProvider', result.winnerProvider, 50),
+      task_category: checkText('taskCategory', result.taskCategory, { least: 1, most: 50 }),
+      winner_provider: checkText('winnerProvider', result.winnerProvider, { least: 1, most: 50 }),
       winner_response: checkText('winnerResponse', result.winnerResponse),
       participants: toJsonText('participants', checkParticipants(result.participants)),
       ...(metadata === undefined ? {} : { metadata }),

@@ -6,7 +6,8 @@ import { tables } from '../../types/tables.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
 import { checkKeyValue } from '../repository/column-values.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkOptionalId, checkRange, checkText, toJsonText } from './execution-arguments.ts'
+import { checkOptionalUuid, checkText } from '../tenancy/arguments.ts'
+import { checkRange, toJsonText } from './execution-arguments.ts'
 import type { TimeRange } from './execution-arguments.ts'
 import { failStaleExecutions, finishExecution } from './finish-execution.ts'
 import type { StaleOptions } from './finish-execution.ts'
@@ -61,10 +62,10 @@ export class ToolExecutionRepository extends BaseRepository<DB, 'ibex_core.tool_
   async start(start: ToolExecutionStart): Promise<ToolExecution> {
     const { inputs, metadata } = start
     return await this.insert({
-      correlation_id: checkText('correlationId', start.correlationId, 100),
-      tool_name: checkText('toolName', start.toolName, 100),
-      agent_id: checkOptionalId('agentId', start.agentId),
-      user_id: checkOptionalId('userId', start.userId),
+      correlation_id: checkText('correlationId', start.correlationId, { least: 1, most: 100 }),
+      tool_name: checkText('toolName', start.toolName, { least: 1, most: 100 }),
+      agent_id: checkOptionalUuid('agentId', start.agentId),
+      user_id: checkOptionalUuid('userId', start.userId),
       ...(inputs === undefined ? {} : { inputs }),
       ...(metadata === undefined ? {} : { metadata }),
     })

@@ -5,7 +5,8 @@ import type { DB, JsonObject, Organization, OrganizationTier, User } from '../..
 import { tables } from '../../types/tables.ts'
 import { UniqueViolationError } from '../errors.ts'
 import type { SystemScope } from '../tenancy/system-scope.ts'
-import { checkEmail, checkName, checkSlug, signInColumns } from './identity-arguments.ts'
+import { checkFilledText } from '../tenancy/arguments.ts'
+import { checkEmail, checkSlug, signInColumns } from './identity-arguments.ts'
 import type { SignIn } from './identity-arguments.ts'
 
 /** An organization that is to be created. */
@@ -73,7 +74,7 @@ type Columns = Readonly<Record<string, unknown>>
 
 function organizationColumns({ name, slug, tier, billingEmail, settings }: OrganizationInput): Columns {
   return {
-    name: checkName('name', name),
+    name: checkFilledText('name', name),
     slug: checkSlug('slug', slug),
     tier,
     billing_email:

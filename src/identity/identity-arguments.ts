@@ -1,6 +1,6 @@
 /** Checks of people and organizations, made before any SQL. */
 import { InvalidArgumentError } from '../errors.ts'
-import { isUuid } from '../tenancy/arguments.ts'
+import { checkFilledText } from '../tenancy/arguments.ts'
 
 /** Who a person is, and how the person signs in. */
 export interface SignIn {
@@ -21,19 +21,6 @@ export interface SignInColumns {
   readonly sso_subject: string | null | undefined
 }
 
-/**
- * Checks a name and returns it.
- *
- * @throws {InvalidArgumentError} when it is no text, blank, or holds what PostgreSQL cannot store.
- */
-export function checkName(argument: string, name: unknown): string {
-  if (typeof name !== 'string' || name.trim() === '')
-    throw new InvalidArgumentError(argument, 'must be a text that is not blank')
-  if (name.includes('\0') || !name.isWellFormed())
-    throw new InvalidArgumentError(argument, 'holds a NUL or half a character, which PostgreSQL cannot store')
-  return name
-}
-
 /** @throws {InvalidArgumentError} when the slug is not made of lower-case letters, digits and hyphens. */
 export function checkSlug(argument: string, slug: unknown): string {
   if (typeof slug === 'string' && /^[a-z0-9-]+$/.test(slug)) return slug
@@ -42,15 +29,9 @@ export function checkSlug(argument: string, slug: unknown): string {
 
 /** @throws {InvalidArgumentError} when the text has not the form of an email address. */
 export function checkEmail(argument: string, email: unknown): string {
-  if (/^[^@\s]+@[^@\s]+$/.test(checkName(argument, email))) return email as string // checkName takes texts only
+  const text = checkFilledText(argument, email)
+  if (/^[^@\s]+@[^@\s]+$/.test(text)) return text
   throw new InvalidArgumentError(argument, 'must be an email address')
-}
-
-/** @throws {InvalidArgumentError} when the id is given and no uuid. */
-export function checkOptionalId(argument: string, id: unknown): string | null {
-  if (id === undefined || id === null) return null
-  if (isUuid(id)) return id
-  throw new InvalidArgumentError(argument, 'must be a uuid')
 }
 
 /** @throws {InvalidArgumentError} when only one of `ssoProvider` and `ssoSubject` is given: neither names a person alone. */

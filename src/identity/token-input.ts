@@ -1,8 +1,7 @@
 /** A token as it is handed in, and the row that it becomes. */
 import type { TokenType } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { checkOptionNames } from '../tenancy/arguments.ts'
-import { checkName, checkOptionalId } from './identity-arguments.ts'
+import { checkFilledText, checkOptionNames, checkOptionalUuid } from '../tenancy/arguments.ts'
 import { toNetwork } from './ip-address.ts'
 import { hashOf, makeSecret, prefixOf } from './token-secret.ts'
 
@@ -65,12 +64,12 @@ export function makeToken(orgId: string, input: TokenInput): CheckedToken {
   const secret = makeSecret(input.type, orgId)
   const row = {
     org_id: orgId,
-    user_id: checkOptionalId('userId', input.userId),
-    agent_id: checkOptionalId('agentId', input.agentId),
+    user_id: checkOptionalUuid('userId', input.userId),
+    agent_id: checkOptionalUuid('agentId', input.agentId),
     type: input.type,
     hash: hashOf(secret),
     prefix: prefixOf(secret),
-    name: checkName('name', input.name),
+    name: checkFilledText('name', input.name),
     description: input.description ?? null,
     permissions: checkPermissions(input.permissions ?? 0n),
     expires_at: checkExpiry(input.expiresAt ?? null),

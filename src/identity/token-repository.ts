@@ -5,9 +5,8 @@ import { tables } from '../../types/tables.ts'
 import { InactiveUserError, InvalidArgumentError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
 import { checkKeyValue } from '../repository/column-values.ts'
-import { checkWholeNumber, isUuid } from '../tenancy/arguments.ts'
+import { checkOptionalUuid, checkWholeNumber, isUuid } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkOptionalId } from './identity-arguments.ts'
 import { toAddress } from './ip-address.ts'
 import { makeToken } from './token-input.ts'
 import type { TokenInput } from './token-input.ts'
@@ -147,7 +146,7 @@ export class TokenRepository extends BaseRepository<DB, 'ibex_core.tokens'> {
 }
 
 function checkRevocation({ reason, revokedBy }: TokenRevocation): Required<TokenRevocation> {
-  return { reason: reason ?? null, revokedBy: checkOptionalId('revokedBy', revokedBy) }
+  return { reason: reason ?? null, revokedBy: checkOptionalUuid('revokedBy', revokedBy) }
 }
 
 function checkUse({ tokenId, count, lastUsedIp }: TokenUse): void {

@@ -6,7 +6,8 @@ import { UserStatusError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
 import { checkKeyValue } from '../repository/column-values.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkEmail, checkName, signInColumns } from './identity-arguments.ts'
+import { checkFilledText } from '../tenancy/arguments.ts'
+import { checkEmail, signInColumns } from './identity-arguments.ts'
 import type { SignIn } from './identity-arguments.ts'
 
 /** Somebody who is invited. */
@@ -68,7 +69,7 @@ export class UserRepository extends BaseRepository<DB, 'ibex_core.users'> {
   async invite({ email, name, role }: UserInvitation): Promise<User> {
     return await this.insert({
       email: checkEmail('email', email),
-      name: name === undefined || name === null ? null : checkName('name', name),
+      name: name === undefined || name === null ? null : checkFilledText('name', name),
       role,
       status: 'invited',
     })

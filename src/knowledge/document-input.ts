@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import type { JsonObject } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { checkText, isPlainObject } from '../tenancy/arguments.ts'
+import { checkFilledText, checkObject, isPlainObject } from '../tenancy/arguments.ts'
 import { toEmbedding } from '../vector/similarity-search.ts'
 import type { Vector, VectorInput } from '../vector/vector.ts'
 
@@ -59,16 +59,16 @@ export interface CheckedChunk {
  * @throws {InvalidVectorError} when an embedding has another dimension, is not finite, or is all zeros.
  */
 export function checkDocument(input: DocumentInput): CheckedDocument {
-  const { documentId, sourcePath = null, metadata, embeddingModel, chunks } = input
+  const { documentId, sourcePath = null, metadata = {}, embeddingModel, chunks } = input
   if (!Array.isArray(chunks) || chunks.length === 0)
     throw new InvalidArgumentError(
       'chunks',
       'must hold at least one: to remove a document, call deleteDocument',
     )
-  const common = checkMetadata('metadata', metadata)
+  const common = checkObject('metadata', metadata)
   return {
     documentId: checkDocumentId('documentId', documentId),
-    sourcePath: sourcePath === null ? null : checkText('sourcePath', sourcePath, 500),
+    sourcePath: sourcePath === null ? null : checkFilledText('sourcePath', sourcePath, 500),
     embeddingModel: checkModel(embeddingModel),
     chunks: input.chunks.map((chunk, index) => checkChunk(chunk, index, common)),
   }
@@ -76,17 +76,17 @@ export function checkDocument(input: DocumentInput): CheckedDocument {
 
 /** @throws {InvalidArgumentError} when the id is blank or longer than 100 characters. */
 export function checkDocumentId(name: string, documentId: unknown): string {
-  return checkText(name, documentId, 100)
+  return checkFilledText(name, documentId, 100)
 }
 
 /** @throws {InvalidArgumentError} when the content is blank or longer than 100,000 characters. */
 export function checkContent(name: string, content: unknown): string {
-  return checkText(name, content, 100_000)
+  return checkFilledText(name, content, 100_000)
 }
 
 /** @throws {InvalidArgumentError} when the name of the model is given, and blank or longer than 255 characters. */
 export function checkModel(embeddingModel: string | undefined): string | undefined {
-  return embeddingModel === undefined ? undefined : checkText('embeddingModel', embeddingModel, 255)
+  return embeddingModel === undefined ? undefined : checkFilledText('embeddingModel', embeddingModel, 255)
 }
 
 /** The SHA-256 of a chunk's content as it is, in 64 hexadecimal digits. */
@@ -97,16 +97,11 @@ export function chunkHash(content: string): string {
 function checkChunk(chunk: ChunkInput, index: number, common: JsonObject): CheckedChunk {
   if (!isPlainObject(chunk)) throw new InvalidArgumentError(`chunks[${index}]`, 'must be an object')
   const content = checkContent(`chunks[${index}].content`, chunk.content)
-  const embedding = chunk.embedding ?? null
+  const { embedding = null, metadata = {} } = chunk
   return {
     content,
     contentHash: chunkHash(content),
     embedding: embedding === null ? null : toEmbedding(embedding, documentDimension),
-    metadata: { ...common, ...checkMetadata(`chunks[${index}].metadata`, chunk.metadata) },
+    metadata: { ...common, ...checkObject(`chunks[${index}].metadata`, metadata) },
   }
-}
-
-function checkMetadata(name: string, metadata: JsonObject = {}): JsonObject {
-  if (isPlainObject(metadata)) return metadata
-  throw new InvalidArgumentError(name, 'must be an object')
 }

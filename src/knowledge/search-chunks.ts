@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { SqlBool } from 'kysely'
 import type { DB } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { checkText, checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkFilledText, checkWholeNumber } from '../tenancy/arguments.ts'
 import { withSettings } from '../tenancy/query-settings.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import { searchSettings, toEmbedding } from '../vector/similarity-search.ts'
@@ -77,7 +77,7 @@ export async function searchChunksByText(
   search: ChunkTextSearch,
 ): Promise<RankedChunk[]> {
   const { documentIds, limit } = checkSearch(search)
-  const text = checkText('text', search.text, 8_192)
+  const text = checkFilledText('text', search.text, 8_192)
   const found = sql<{
     id: string
     rank: number

@@ -1,34 +1,24 @@
 /** The text of a memory: what is allowed, and when two texts are the same. */
 import { hash } from 'node:crypto'
 import { InvalidArgumentError } from '../errors.ts'
+import { characterCount, checkFilledText } from '../tenancy/arguments.ts'
 
 const maxLength = 8_192
 
 /**
  * Checks the content of a memory.
  *
- * @throws {InvalidArgumentError} when it is blank, longer than 8,192 characters, or holds a NUL, which PostgreSQL cannot store.
+ * @throws {InvalidArgumentError} when it is blank, longer than 8,192 characters, or holds what PostgreSQL cannot store.
  */
 export function checkContent(content: unknown): string {
-  if (typeof content !== 'string' || content.trim() === '')
-    throw new InvalidArgumentError('content', 'must be a text that is not blank')
-  // half of a surrogate pair would be stored as another character
-  if (!content.isWellFormed())
-    throw new InvalidArgumentError('content', 'is no well-formed text: it holds half a character')
-  if (content.includes('\0'))
-    throw new InvalidArgumentError('content', 'holds a NUL character, which PostgreSQL cannot store')
-  if (content.length > maxLength && characterCount(content) > maxLength) {
+  const text = checkFilledText('content', content)
+  if (text.length > maxLength && characterCount(text) > maxLength) {
     throw new InvalidArgumentError(
       'content',
       `is longer than ${maxLength} characters: split it, or store it as a document`,
     )
   }
-  return content
-}
-
-/** Counts characters as PostgreSQL does: a surrogate pair, two units to JavaScript, is one. */
-export function characterCount(text: string): number {
-  return text.replaceAll(/[\uD800-\uDBFF][\uDC00-\uDFFF]/g, ' ').length
+  return text
 }
 
 /**

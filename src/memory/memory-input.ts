@@ -1,10 +1,10 @@
 /** A memory as it is handed in, and the row that it becomes. */
 import type { JsonObject, MemoryCategory, MemorySource } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { checkWholeNumber, isUuid } from '../tenancy/arguments.ts'
+import { characterCount, checkWholeNumber, isUuid } from '../tenancy/arguments.ts'
 import { toEmbedding } from '../vector/similarity-search.ts'
 import type { Vector, VectorInput } from '../vector/vector.ts'
-import { characterCount, checkContent, contentHash } from './memory-content.ts'
+import { checkContent, contentHash } from './memory-content.ts'
 
 /** The dimension of `memories.embedding`. */
 export const memoryDimension = 384

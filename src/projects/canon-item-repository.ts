@@ -5,7 +5,7 @@ import type { CanonItem, CanonItemType, DB } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkText, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkFilledText, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
 
 /** What to look for in the canon of a project. */
@@ -98,7 +98,7 @@ function checkSearch(search: CanonSearch): CheckedSearch {
   return {
     projectId: checkUuid('projectId', projectId),
     roleId: roleId === undefined ? null : checkUuid('roleId', roleId),
-    text: text === undefined ? null : checkText('text', text, longestText),
+    text: text === undefined ? null : checkFilledText('text', text, longestText),
     types: checkList('types', types),
     tags: checkList('tags', tags),
     activeOnly,

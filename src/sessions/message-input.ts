@@ -2,8 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AttachmentFileType, JsonArray, MessageRole } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { characterCount } from '../memory/memory-content.ts'
-import { checkWholeNumber, isUuid } from '../tenancy/arguments.ts'
+import { checkOptionalUuid, checkText, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
 
 /** A message to append. */
 export interface MessageInput {
@@ -103,8 +102,8 @@ function toMessageRow(input: MessageInput): MessageRow {
   return {
     id: randomUUID(),
     session_id: checkUuid('sessionId', input.sessionId),
-    agent_id: optionalUuid('agentId', input.agentId),
-    role_id: optionalUuid('roleId', input.roleId),
+    agent_id: checkOptionalUuid('agentId', input.agentId),
+    role_id: checkOptionalUuid('roleId', input.roleId),
     role: input.role,
     content: checkText('content', input.content),
     tool_calls: checkList('toolCalls', input.toolCalls),
@@ -128,42 +127,13 @@ function toAttachmentRow(
     throw new InvalidArgumentError('attachments', 'must be an array of objects')
   return {
     ...ids,
-    filename: checkText('filename', input.filename, [1, 255]),
-    original_filename: checkText('originalFilename', input.originalFilename, [1, 255]),
+    filename: checkText('filename', input.filename, { least: 1, most: 255 }),
+    original_filename: checkText('originalFilename', input.originalFilename, { least: 1, most: 255 }),
     file_type: input.fileType,
-    mime_type: checkText('mimeType', input.mimeType, [1, 100]),
+    mime_type: checkText('mimeType', input.mimeType, { least: 1, most: 100 }),
     file_size: checkWholeNumber('fileSize', input.fileSize, 0),
-    file_path: checkText('filePath', input.filePath, [1, 500]),
+    file_path: checkText('filePath', input.filePath, { least: 1, most: 500 }),
   }
-}
-
-/**
- * Checks a text that is stored as it is.
- *
- * @throws {InvalidArgumentError} when it is no text, holds a NUL or half a character, or has fewer or more characters than
- *   `length` allows.
- */
-export function checkText(name: string, text: unknown, length?: readonly [number, number]): string {
-  if (typeof text !== 'string') throw new InvalidArgumentError(name, 'must be a text')
-  // half of a surrogate pair would be stored as another character
-  if (!text.isWellFormed())
-    throw new InvalidArgumentError(name, 'is no well-formed text: it holds half a character')
-  if (text.includes('\0'))
-    throw new InvalidArgumentError(name, 'holds a NUL character, which PostgreSQL cannot store')
-  if (length === undefined) return text
-  const [least, most] = length
-  if (text.length >= least && (text.length <= most || characterCount(text) <= most)) return text
-  throw new InvalidArgumentError(name, `must have ${least} to ${most} characters`)
-}
-
-/** @throws {InvalidArgumentError} when the id is no uuid. */
-export function checkUuid(name: string, id: unknown): string {
-  if (isUuid(id)) return id
-  throw new InvalidArgumentError(name, 'must be a uuid')
-}
-
-function optionalUuid(name: string, id: string | null | undefined): string | null {
-  return id === undefined || id === null ? null : checkUuid(name, id)
 }
 
 /** An object, or a text that is JSON already, would be taken for the list and fail, or be stored, as something else. */

@@ -5,11 +5,11 @@ import type { DB, Message, MessageFeedbackRating } from '../../types/database.d.
 import { tables } from '../../types/tables.ts'
 import { InvalidArgumentError, RowNotFoundError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkText, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import { appendMessages, maxMessages } from './append-messages.ts'
 import type { MessageWithAttachments } from './append-messages.ts'
-import { checkMessage, checkText, checkUuid } from './message-input.ts'
+import { checkMessage } from './message-input.ts'
 import type { MessageInput } from './message-input.ts'
 import { readWindow } from './message-window.ts'
 

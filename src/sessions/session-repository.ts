@@ -5,12 +5,11 @@ import type { DB, JsonObject, Session } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import type { MessageWithAttachments } from './append-messages.ts'
 import { silentSince, sweepExpiredOf } from './expired-sessions.ts'
 import type { ExpiredSession, SweepOptions } from './expired-sessions.ts'
-import { checkUuid } from './message-input.ts'
 
 /** What a session begins with. */
 export interface SessionStart {

@@ -19,23 +19,66 @@ export function checkUuid(name: string, value: unknown): string {
 }
 
 /**
- * Checks a text that is stored or searched for, and returns it; `most` counts characters as PostgreSQL does.
+ * Checks an id that may be left out, and returns it, or null.
  *
- * @throws {InvalidArgumentError} when it is blank, too long, or holds what PostgreSQL cannot store or would store as another
- *   character: a NUL, or half of a surrogate pair.
+ * @throws {InvalidArgumentError} when it is given and no uuid.
  */
-export function checkText(name: string, value: unknown, most: number): string {
-  if (typeof value !== 'string' || value.trim() === '')
-    throw new InvalidArgumentError(name, 'must be a text that is not blank')
+export function checkOptionalUuid(name: string, value: unknown): string | null {
+  return value === undefined || value === null ? null : checkUuid(name, value)
+}
+
+/** How long a text may be, in characters as PostgreSQL counts them. */
+export interface TextLength {
+  readonly least?: number
+  readonly most?: number
+}
+
+/**
+ * Checks a text that is stored or searched for, and returns it.
+ *
+ * @throws {InvalidArgumentError} when it is no text, too short or too long, or holds what PostgreSQL cannot store or would store
+ *   as another character: a NUL, or half of a surrogate pair.
+ */
+export function checkText(name: string, value: unknown, { least = 0, most }: TextLength = {}): string {
+  if (typeof value !== 'string') throw new InvalidArgumentError(name, 'must be a text')
   if (value.includes('\0') || !value.isWellFormed())
     throw new InvalidArgumentError(
       name,
       'holds a NUL character or half a character, which PostgreSQL cannot store',
     )
-  // a surrogate pair, two units to JavaScript, is one character
-  if (value.length > most && Array.from(value).length > most)
-    throw new InvalidArgumentError(name, `is longer than ${most.toLocaleString('en-US')} characters`)
-  return value
+  if (value.length >= least && (most === undefined || fits(value, most))) return value
+  const length = most === undefined ? `at least ${least}` : `${least} to ${most.toLocaleString('en-US')}`
+  throw new InvalidArgumentError(name, `must have ${length} characters`)
+}
+
+/**
+ * Checks a text that has something in it beside white space, and returns it.
+ *
+ * @throws {InvalidArgumentError} when it is blank, and as {@link checkText} does.
+ */
+export function checkFilledText(name: string, value: unknown, most?: number): string {
+  if (typeof value !== 'string' || value.trim() === '')
+    throw new InvalidArgumentError(name, 'must be a text that is not blank')
+  return checkText(name, value, most === undefined ? {} : { least: 1, most })
+}
+
+/** Counts characters as PostgreSQL does: a surrogate pair, two units to JavaScript, is one. */
+export function characterCount(text: string): number {
+  return text.replaceAll(/[\uD800-\uDBFF][\uDC00-\uDFFF]/g, ' ').length
+}
+
+function fits(text: string, most: number): boolean {
+  return text.length <= most || characterCount(text) <= most
+}
+
+/**
+ * Checks an object of keys and values, and returns it.
+ *
+ * @throws {InvalidArgumentError} when it is anything else: an array, a Date, a Map.
+ */
+export function checkObject<T extends object>(name: string, value: T): T {
+  if (isPlainObject(value)) return value
+  throw new InvalidArgumentError(name, 'must be an object')
 }
 
 /** Tells whether a value is an object of keys and values, and no array, Date, Map or other instance. */
