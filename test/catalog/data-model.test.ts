@@ -106,8 +106,8 @@ const changes: readonly (readonly [what: string, change: string, expected: reado
   ],
   [
     'a column gets another type',
-    'alter table ibex_core.point_accounts alter column balance type integer',
-    ['point_accounts.balance: is integer, not bigint'],
+    'alter table ibex_core.attachments alter column file_size type integer',
+    ['attachments.file_size: is integer, not bigint'],
   ],
   [
     'a column may be null',
