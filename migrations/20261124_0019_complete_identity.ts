@@ -5,6 +5,7 @@ import { jsonObject, oneOf, textList } from '../src/migration/columns.ts'
 import { createTenantTable } from '../src/migration/create-tenant-table.ts'
 import { dropTenantColumn } from '../src/migration/drop-tenant-column.ts'
 import { createTenantIndex } from '../src/migration/indexes.ts'
+import { describeFunction } from '../src/migration/sql-functions.ts'
 
 const userKey = {
   where: 'deleted_at is null',
@@ -114,11 +115,11 @@ begin
   return new;
 end
 $$`.execute(db)
-  await sql`comment on function ibex_core.keep_organization_owned() is
-    'Refuses to take the last active owner from an organization; the condition of the trigger says who is one.'`.execute(
+  await describeFunction(
     db,
+    'ibex_core.keep_organization_owned()',
+    'Refuses to take the last active owner from an organization; the condition of the trigger says who is one.',
   )
-  await sql`revoke all on function ibex_core.keep_organization_owned() from public`.execute(db)
   const wasOwner = sql`old.role = 'owner' and old.status = 'active' and old.deleted_at is null`
   const staysOwner = sql`new.role = 'owner' and new.status = 'active' and new.deleted_at is null`
   await sql`create trigger users_keep_organization_owned_on_update before update on ibex_core.users
@@ -161,9 +162,11 @@ begin
   return null;
 end
 $$`.execute(db)
-  await sql`comment on function ibex_core.keep_owner_a_member() is
-    'Makes the owner of a team an owner among its members.'`.execute(db)
-  await sql`revoke all on function ibex_core.keep_owner_a_member() from public`.execute(db)
+  await describeFunction(
+    db,
+    'ibex_core.keep_owner_a_member()',
+    'Makes the owner of a team an owner among its members.',
+  )
 }
 
 async function createTeamFunction(db: Kysely<unknown>): Promise<void> {
@@ -198,9 +201,9 @@ begin
   return new;
 end
 $$`.execute(db)
-  await sql`comment on function ibex_core.keep_team_owned() is
-    'Hands a team to another owner when the one who holds it leaves, and refuses to take the last one.'`.execute(
+  await describeFunction(
     db,
+    'ibex_core.keep_team_owned()',
+    'Hands a team to another owner when the one who holds it leaves, and refuses to take the last one.',
   )
-  await sql`revoke all on function ibex_core.keep_team_owned() from public`.execute(db)
 }

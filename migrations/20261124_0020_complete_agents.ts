@@ -6,6 +6,7 @@ import { createTenantTable } from '../src/migration/create-tenant-table.ts'
 import { dropTenantColumn } from '../src/migration/drop-tenant-column.ts'
 import { createTenantIndex } from '../src/migration/indexes.ts'
 import { addTenantForeignKey } from '../src/migration/references.ts'
+import { allowFunction, describeFunction } from '../src/migration/sql-functions.ts'
 
 /**
  * Completes agents: their team, roles with their prompt templates, and the functions that publish directives and roll them back.
@@ -92,7 +93,11 @@ begin
   return new;
 end
 $$`.execute(db)
-  await describe(db, 'choose_default_template()', 'Makes the first template of a role its default.')
+  await describeFunction(
+    db,
+    'ibex_core.choose_default_template()',
+    'Makes the first template of a role its default.',
+  )
   await sql`create trigger prompt_templates_choose_default before insert on ibex_core.prompt_templates
     for each row execute function ibex_core.choose_default_template()`.execute(db)
 }
@@ -118,9 +123,9 @@ begin
   return new;
 end
 $$`.execute(db)
-  await describe(
+  await describeFunction(
     db,
-    'move_default_template()',
+    'ibex_core.move_default_template()',
     'Takes the default from one template of a role when another is updated to be it, and lets it go no other way.',
   )
   await sql`create trigger prompt_templates_move_default before update on ibex_core.prompt_templates
@@ -152,9 +157,9 @@ begin
   return null;
 end
 $$`.execute(db)
-  await describe(
+  await describeFunction(
     db,
-    'promote_default_template()',
+    'ibex_core.promote_default_template()',
     'Makes the oldest template that is left the default of its role when the default was deleted.',
   )
   await sql`create trigger prompt_templates_promote_default after delete on ibex_core.prompt_templates
@@ -197,13 +202,13 @@ begin
   return next;
 end
 $$`.execute(db)
-  const signature = 'publish_directive(uuid, uuid, text, uuid, text)'
-  await describe(
+  const signature = 'ibex_core.publish_directive(uuid, uuid, text, uuid, text)'
+  await describeFunction(
     db,
     signature,
     'Adds a version to the directive of an agent, which it makes if there is none, and activates it; the active version unchanged when the content is the same; nothing without such an agent.',
   )
-  await allow(db, signature)
+  await allowFunction(db, signature)
 }
 
 async function createRollBack(db: Kysely<unknown>): Promise<void> {
@@ -232,20 +237,11 @@ begin
   return next version;
 end
 $$`.execute(db)
-  const signature = 'roll_back_directive(uuid, uuid, integer)'
-  await describe(
+  const signature = 'ibex_core.roll_back_directive(uuid, uuid, integer)'
+  await describeFunction(
     db,
     signature,
     'Activates an older version of the directive of an agent, the one before the active one when none is given; nothing without such a version.',
   )
-  await allow(db, signature)
-}
-
-async function describe(db: Kysely<unknown>, signature: string, comment: string): Promise<void> {
-  await sql`comment on function ibex_core.${sql.raw(signature)} is ${sql.lit(comment)}`.execute(db)
-  await sql`revoke all on function ibex_core.${sql.raw(signature)} from public`.execute(db)
-}
-
-async function allow(db: Kysely<unknown>, signature: string): Promise<void> {
-  await sql`grant execute on function ibex_core.${sql.raw(signature)} to ibex_app, ibex_system`.execute(db)
+  await allowFunction(db, signature)
 }

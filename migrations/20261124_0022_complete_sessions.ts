@@ -7,6 +7,7 @@ import { createTenantTable } from '../src/migration/create-tenant-table.ts'
 import { dropTenantColumn } from '../src/migration/drop-tenant-column.ts'
 import { createTenantIndex } from '../src/migration/indexes.ts'
 import { addTenantForeignKey } from '../src/migration/references.ts'
+import { describeFunction } from '../src/migration/sql-functions.ts'
 
 /** Completes sessions: their project, their messages and what was attached to them. */
 export async function up(db: Kysely<unknown>): Promise<void> {
@@ -176,11 +177,11 @@ begin
   return new;
 end
 $$`.execute(db)
-  await sql`comment on function ibex_core.number_message() is
-    'Gives a new message the next number of its session, under the lock of the session, and refuses to move a message.'`.execute(
+  await describeFunction(
     db,
+    'ibex_core.number_message()',
+    'Gives a new message the next number of its session, under the lock of the session, and refuses to move a message.',
   )
-  await sql`revoke all on function ibex_core.number_message() from public`.execute(db)
   await sql`create trigger messages_number before insert on ibex_core.messages
     for each row execute function ibex_core.number_message()`.execute(db)
   await sql`create trigger messages_keep_number before update of session_id, seq on ibex_core.messages
@@ -247,11 +248,11 @@ begin
   return null;
 end
 $$`.execute(db)
-  await sql`comment on function ibex_core.count_messages() is
-    'Keeps last_seq, message_count and last_message_at of the sessions whose messages a statement changed.'`.execute(
+  await describeFunction(
     db,
+    'ibex_core.count_messages()',
+    'Keeps last_seq, message_count and last_message_at of the sessions whose messages a statement changed.',
   )
-  await sql`revoke all on function ibex_core.count_messages() from public`.execute(db)
   await sql`create trigger messages_count_inserted after insert on ibex_core.messages
     referencing new table as come for each statement execute function ibex_core.count_messages()`.execute(db)
   await sql`create trigger messages_count_updated after update on ibex_core.messages

@@ -4,6 +4,7 @@ import { jsonObject, sha256, textOfLength } from '../src/migration/columns.ts'
 import { createTenantTable } from '../src/migration/create-tenant-table.ts'
 import { createTenantIndex } from '../src/migration/indexes.ts'
 import { createSearchFunction, dropSearchFunction } from '../src/migration/search-function.ts'
+import { describeFunction } from '../src/migration/sql-functions.ts'
 
 const partitions = 16
 
@@ -80,9 +81,11 @@ async function createAnyWord(db: Kysely<unknown>): Promise<void> {
   await sql`create function ibex_core.any_word(query text) returns tsquery language sql immutable strict parallel safe
     return (select string_agg('''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''', ' | ')::tsquery
       from unnest(to_tsvector('pg_catalog.english', query)))`.execute(db)
-  await sql`comment on function ibex_core.any_word(text) is
-    'The query for any of the words of a text; null when it has none but stop words.'`.execute(db)
-  await sql`revoke all on function ibex_core.any_word(text) from public`.execute(db)
+  await describeFunction(
+    db,
+    'ibex_core.any_word(text)',
+    'The query for any of the words of a text; null when it has none but stop words.',
+  )
   await sql`grant execute on function ibex_core.any_word(text) to ibex_search`.execute(db)
 }
 

@@ -4,6 +4,7 @@ import { counter, jsonObject, oneOf, textList, textOfLength } from '../src/migra
 import type { Column, ColumnOptions } from '../src/migration/columns.ts'
 import { createTenantTable } from '../src/migration/create-tenant-table.ts'
 import { createTenantIndex } from '../src/migration/indexes.ts'
+import { allowFunction, describeFunction } from '../src/migration/sql-functions.ts'
 
 /** Creates what an organization sells and the orders of it, and keeps orders, items and inventory in step. */
 export async function up(db: Kysely<unknown>): Promise<void> {
@@ -123,9 +124,9 @@ begin
   return null;
 end
 $$`.execute(db)
-  await describe(
+  await describeFunction(
     db,
-    'check_order_subtotal()',
+    'ibex_core.check_order_subtotal()',
     'Raises when the subtotal of an order is not the sum of its items.',
   )
   await sql`create constraint trigger orders_subtotal_items_check after insert or update of subtotal on ibex_core.orders
@@ -146,9 +147,9 @@ begin
   return new;
 end
 $$`.execute(db)
-  await describe(
+  await describeFunction(
     db,
-    'check_order_status()',
+    'ibex_core.check_order_status()',
     'Lets an order go from pending to processing to completed, and to cancelled before it is completed.',
   )
   await sql`create trigger orders_check_status before update of status on ibex_core.orders
@@ -172,9 +173,9 @@ begin
   return null;
 end
 $$`.execute(db)
-  await describe(
+  await describeFunction(
     db,
-    'give_back_inventory()',
+    'ibex_core.give_back_inventory()',
     'Gives back to the inventory what a cancelled order took from it, in the order that place_order() locks products in.',
   )
   await sql`create trigger orders_give_back_inventory after update of status on ibex_core.orders
@@ -228,16 +229,10 @@ begin
     where line.org_id = tenant and line.order_id = placed.id order by line.seq;
 end
 $$`.execute(db)
-  await describe(
+  await describeFunction(
     db,
-    'place_order',
+    'ibex_core.place_order',
     'Takes the items from the inventory and writes an order of them, a row an item; or writes nothing and says why not.',
   )
-  await sql`grant execute on function ibex_core.place_order to ibex_app, ibex_system`.execute(db)
-}
-
-/** Comments a function and takes it from everybody; triggers need no right to call theirs. */
-async function describe(db: Kysely<unknown>, name: string, comment: string): Promise<void> {
-  await sql`comment on function ibex_core.${sql.raw(name)} is ${sql.lit(comment)}`.execute(db)
-  await sql`revoke all on function ibex_core.${sql.raw(name)} from public`.execute(db)
+  await allowFunction(db, 'ibex_core.place_order')
 }

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { checkIn, counter, jsonObject, oneOf, textOfLength } from '../src/migration/columns.ts'
 import { createTenantTable } from '../src/migration/create-tenant-table.ts'
+import { allowFunction, describeFunction } from '../src/migration/sql-functions.ts'
 
 /** Creates the points of users: a ledger of movements, and accounts that nothing but a movement changes. */
 export async function up(db: Kysely<unknown>): Promise<void> {
@@ -113,9 +114,9 @@ begin
   return new;
 end
 $$`.execute(db)
-  await describe(
+  await describeFunction(
     db,
-    'number_points_movement()',
+    'ibex_core.number_points_movement()',
     'Continues the ledger of a user: version, balance and frozen points after the movement.',
   )
   await sql`create trigger points_ledger_number_movement before insert on ibex_core.points_ledger
@@ -137,7 +138,11 @@ begin
   return null;
 end
 $$`.execute(db)
-  await describe(db, 'move_point_account()', 'Brings the account of a user to where the movement leaves it.')
+  await describeFunction(
+    db,
+    'ibex_core.move_point_account()',
+    'Brings the account of a user to where the movement leaves it.',
+  )
   await sql`create trigger points_ledger_move_account after insert on ibex_core.points_ledger
     for each row execute function ibex_core.move_point_account()`.execute(db)
   await sql`create function ibex_core.refuse_account_change() returns trigger language plpgsql set search_path = '' as $$
@@ -150,9 +155,9 @@ begin
   return coalesce(new, old);
 end
 $$`.execute(db)
-  await describe(
+  await describeFunction(
     db,
-    'refuse_account_change()',
+    'ibex_core.refuse_account_change()',
     'Raises for every change of an account that is not made by a movement of points.',
   )
   await sql`create trigger point_accounts_refuse_direct_change before update or delete on ibex_core.point_accounts
@@ -184,16 +189,10 @@ begin
   return next;
 end
 $$`.execute(db)
-  await describe(
+  await describeFunction(
     db,
-    'move_points',
+    'ibex_core.move_points',
     'Moves points once per event: the same event again gives back the movement of the first time.',
   )
-  await sql`grant execute on function ibex_core.move_points to ibex_app, ibex_system`.execute(db)
-}
-
-/** Comments a function and takes it from everybody; triggers need no right to call theirs. */
-async function describe(db: Kysely<unknown>, name: string, comment: string): Promise<void> {
-  await sql`comment on function ibex_core.${sql.raw(name)} is ${sql.lit(comment)}`.execute(db)
-  await sql`revoke all on function ibex_core.${sql.raw(name)} from public`.execute(db)
+  await allowFunction(db, 'ibex_core.move_points')
 }
