@@ -151,6 +151,24 @@ export class MigrationError extends IbexError {
   override readonly code = 'migration_failed'
 }
 
+/** Raised by the doctor when this login may not read a part of the catalog, or the server is too old. */
+export class UnreadableCatalogError extends IbexError {
+  override readonly name = 'UnreadableCatalogError'
+  override readonly code = 'unreadable_catalog'
+}
+
+/** Raised by the doctor when the file of accepted findings is not what it should be; the message says where. */
+export class InvalidBaselineError extends IbexError {
+  override readonly name = 'InvalidBaselineError'
+  override readonly code = 'invalid_baseline'
+}
+
+/** Raised by the doctor when a mending statement fails; then none has taken effect. */
+export class FixFailedError extends IbexError {
+  override readonly name = 'FixFailedError'
+  override readonly code = 'fix_failed'
+}
+
 /** Raised by the `…OrThrow` methods; a row of another tenant looks exactly like a missing one. */
 export class RowNotFoundError extends IbexError {
   override readonly name = 'RowNotFoundError'

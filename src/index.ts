@@ -168,6 +168,7 @@ export {
   EmbeddedEngineError,
   EventConflictError,
   ExclusionViolationError,
+  FixFailedError,
   ForeignKeyViolationError,
   IbexError,
   InactiveOrganizationError,
@@ -176,6 +177,7 @@ export {
   InsufficientPointsError,
   InsufficientPrivilegeError,
   InvalidArgumentError,
+  InvalidBaselineError,
   InvalidColumnError,
   InvalidCursorError,
   InvalidOptionsError,
@@ -204,6 +206,7 @@ export {
   UndefinedObjectError,
   UniqueViolationError,
   UnknownOrganizationError,
+  UnreadableCatalogError,
   UnsupportedOnEmbeddedError,
   UserStatusError,
 } from './errors.ts'

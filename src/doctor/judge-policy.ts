@@ -1,0 +1,201 @@
+/** Says whether a policy's expression really keeps a row to its tenant. */
+import { callsIn, isSubselect, keywordOf, readTokens } from './expression.ts'
+import type { Token } from './expression.ts'
+
+/**
+ * What an expression does: it lets a row through only when the tenant column fits (`held`), also when something else does
+ * (`bypassed`), without looking at it (`ignored`), or always (`always`).
+ */
+export type Verdict = 'held' | 'bypassed' | 'ignored' | 'always'
+
+/** What the names in a policy's expression mean. */
+export interface RowNames {
+  /** The name of the table, with which a sub-select names its columns. */
+  readonly table: string
+  readonly tenantColumn: string
+  readonly columns: ReadonlySet<string>
+}
+
+/**
+ * Judges an expression as PostgreSQL prints it.
+ *
+ * It follows AND, OR and CASE; what it calls `held` compares the tenant column with something that is no column of the row,
+ * looks for it in a sub-select, or hands it to a function, whose answer is trusted.
+ */
+export function judge(expression: string, names: RowNames): Verdict {
+  return judgeTokens(readTokens(expression), names)
+}
+
+function judgeTokens(tokens: readonly Token[], names: RowNames): Verdict {
+  const [first, second] = tokens
+  if (first?.kind === 'group' && tokens.length === 1 && !isSubselect(first))
+    return judgeTokens(first.tokens, names)
+  if (keywordOf(first) === 'CASE') return judgeAlternatives(branches(tokens), names)
+  const alternatives = split(tokens, 'OR')
+  if (alternatives.length > 1) return judgeAlternatives(alternatives, names)
+  const conditions = split(tokens, 'AND')
+  if (conditions.length > 1) return judgeConditions(conditions, names)
+  if (isNever(tokens)) return 'held'
+  if (isConstant(tokens)) return 'always'
+  if (keywordOf(first) === 'NOT') return 'ignored'
+  if (keywordOf(first) === 'EXISTS' && second !== undefined)
+    return mentions([second], names) ? 'held' : 'ignored'
+  return ties(tokens, names) ? 'held' : 'ignored'
+}
+
+function judgeAlternatives(parts: readonly (readonly Token[])[], names: RowNames): Verdict {
+  const possible = parts.filter((part) => !isNever(part))
+  const verdicts = possible.map((part) => judgeTokens(part, names))
+  if (verdicts.every((verdict) => verdict === 'held')) return 'held'
+  if (verdicts.some((verdict) => verdict === 'held' || verdict === 'bypassed')) return 'bypassed'
+  return verdicts.includes('always') ? 'always' : 'ignored'
+}
+
+function judgeConditions(parts: readonly (readonly Token[])[], names: RowNames): Verdict {
+  const verdicts = parts.map((part) => judgeTokens(part, names))
+  if (verdicts.includes('held')) return 'held'
+  if (verdicts.includes('bypassed')) return 'bypassed'
+  return verdicts.every((verdict) => verdict === 'always') ? 'always' : 'ignored'
+}
+
+/** The results of `CASE WHEN … THEN … ELSE … END`; without ELSE the last one is null, which lets nothing through. */
+function branches(tokens: readonly Token[]): readonly (readonly Token[])[] {
+  const results: Token[][] = []
+  let [depth, isResult] = [0, false]
+  for (const token of tokens) {
+    const keyword = keywordOf(token)
+    const isOuter = depth === 1
+    if (keyword === 'CASE') depth += 1
+    if (keyword === 'END') depth -= 1
+    if (isOuter && (keyword === 'THEN' || keyword === 'ELSE')) {
+      results.push([])
+      isResult = true
+    } else if (isOuter && (keyword === 'WHEN' || keyword === 'END')) isResult = false
+    else if (isResult) results.at(-1)?.push(token)
+  }
+  return results
+}
+
+function split(tokens: readonly Token[], separator: 'AND' | 'OR'): readonly (readonly Token[])[] {
+  const parts: Token[][] = [[]]
+  for (const token of tokens) {
+    if (keywordOf(token) === separator) parts.push([])
+    else parts.at(-1)?.push(token)
+  }
+  return parts
+}
+
+function isNever(tokens: readonly Token[]): boolean {
+  const [only, ...rest] = tokens.filter(({ kind }) => kind !== 'cast')
+  if (rest.length > 0) return false
+  return only?.kind === 'group' ? isNever(only.tokens) : ['FALSE', 'NULL'].includes(keywordOf(only) ?? '')
+}
+
+function isConstant(tokens: readonly Token[]): boolean {
+  return tokens.every((token) => {
+    if (token.kind === 'group') return isConstant(token.tokens)
+    return token.kind !== 'word' || ['TRUE', 'FALSE', 'NULL', 'NOT', 'IS'].includes(token.keyword ?? '')
+  })
+}
+
+/** True when the tenant column is compared with what is no column of the row, or handed to a function. */
+function ties(tokens: readonly Token[], names: RowNames): boolean {
+  const place = tokens.findIndex((token) => isEquality(token) || keywordOf(token) === 'IN')
+  if (place === -1) {
+    const [name, group] = tokens
+    return name?.kind === 'word' && group?.kind === 'group' && tokens.length === 2 && mentions([group], names)
+  }
+  const [left, right] = [tokens.slice(0, place), tokens.slice(place + 1)]
+  if (keywordOf(left.at(-1)) === 'NOT') return false
+  return (
+    (mentions(left, names) && !namesColumn(right, names.columns)) ||
+    (mentions(right, names) && !namesColumn(left, names.columns))
+  )
+}
+
+function isEquality(token: Token): boolean {
+  // an operator of another schema is printed as OPERATOR(public.=)
+  const sign = token.kind === 'group' && token.tokens.length === 3 ? token.tokens.at(-1) : token
+  return sign?.kind === 'symbol' && sign.text === '='
+}
+
+/** True when the expression names the tenant column of the row: a sub-select does it with the table's name. */
+function mentions(tokens: readonly Token[], names: RowNames, isInside = false): boolean {
+  return tokens.some((token, index) => {
+    if (token.kind === 'group') return mentions(token.tokens, names, isInside || isSubselect(token))
+    if (token.kind !== 'word' || tokens[index + 1]?.kind === 'group') return false
+    const column = token.path.at(-1)
+    if (column !== names.tenantColumn) return false
+    return isInside ? token.path.at(-2) === names.table : token.path.length === 1
+  })
+}
+
+/** True when any column of the row is named outside sub-selects. */
+export function namesColumn(tokens: readonly Token[], columns: ReadonlySet<string>): boolean {
+  return tokens.some((token, index) => {
+    if (token.kind === 'group') return !isSubselect(token) && namesColumn(token.tokens, columns)
+    if (token.kind !== 'word' || tokens[index + 1]?.kind === 'group') return false
+    return token.path.length === 1 && columns.has(token.path[0] ?? '')
+  })
+}
+
+/**
+ * The column that an expression compares with the tenant: exactly `column = …`, as one of its AND conditions, where the
+ * other side reads the setting itself or through a function.
+ */
+export function comparedColumn(
+  expression: string,
+  columns: ReadonlySet<string>,
+  readsTenant: (tokens: readonly Token[]) => boolean,
+): string | undefined {
+  return findComparison(readTokens(expression), columns, readsTenant)
+}
+
+function findComparison(
+  tokens: readonly Token[],
+  columns: ReadonlySet<string>,
+  readsTenant: (tokens: readonly Token[]) => boolean,
+): string | undefined {
+  const [first] = tokens
+  if (first?.kind === 'group' && tokens.length === 1)
+    return findComparison(first.tokens, columns, readsTenant)
+  const conditions = [...split(tokens, 'OR')].flatMap((part) => split(part, 'AND'))
+  if (conditions.length > 1) {
+    for (const condition of conditions) {
+      const column = findComparison(condition, columns, readsTenant)
+      if (column !== undefined) return column
+    }
+    return undefined
+  }
+  const place = tokens.findIndex(isEquality)
+  if (place === -1) return undefined
+  const sides = [tokens.slice(0, place), tokens.slice(place + 1)] as const
+  for (const [side, other] of [sides, sides.toReversed()] as const) {
+    const column = side === undefined ? undefined : plainColumn(side, columns)
+    if (column !== undefined && other !== undefined && readsTenant(other)) return column
+  }
+  return undefined
+}
+
+/** The column that an expression is, whatever type it is cast to. */
+function plainColumn(tokens: readonly Token[], columns: ReadonlySet<string>): string | undefined {
+  const [only, ...rest] = tokens.filter(({ kind }) => kind !== 'cast')
+  if (rest.length > 0) return undefined
+  if (only?.kind === 'group') return plainColumn(only.tokens, columns)
+  const name = only?.kind === 'word' && only.path.length === 1 ? only.path[0] : undefined
+  return name !== undefined && columns.has(name) ? name : undefined
+}
+
+/** True when an expression reads a setting of this name, or calls a function that does. */
+export function readsSetting(
+  tokens: readonly Token[],
+  setting: string,
+  functions: ReadonlySet<string>,
+): boolean {
+  for (const { path, arguments: given } of callsIn(tokens, { inSubselects: true })) {
+    if (functions.has(path.join('.'))) return true
+    const [name] = given.tokens
+    if (path.at(-1) === 'current_setting' && name?.kind === 'text' && name.text === setting) return true
+  }
+  return false
+}

@@ -1,0 +1,69 @@
+/** Pieces of SQL that mend, shared by rules. */
+import type { CatalogRelation } from './catalog.ts'
+import type { Examined, JudgedPolicy, TenantTable } from './examine.ts'
+
+/** Quotes a text as an SQL literal. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** The app roles as a list for GRANT, REVOKE and CREATE POLICY. */
+export function appRoleList({ appRoles }: Examined): string {
+  return appRoles.map(({ sql }) => sql).join(', ')
+}
+
+/**
+ * The condition of a policy that holds: the tenant column equals the tenant of the session, read once a statement.
+ *
+ * It calls the function that other policies of the schema call for this type, else it reads the setting.
+ */
+export function tenantCondition(schema: Examined, { tenantColumn }: TenantTable): string {
+  const { catalog, options, tenantFunctions } = schema
+  const asked = catalog.functions.find(
+    ({ id, name, returns, hasArguments }) =>
+      tenantFunctions.has(name) &&
+      !hasArguments &&
+      returns === tenantColumn.type &&
+      catalog.policies.some(({ functions }) => functions.includes(id)),
+  )
+  const setting = `nullif(current_setting(${quoteText(options.setting)}, true), '')`
+  const value = asked === undefined ? `${setting}::${tenantColumn.type}` : `${asked.call}()`
+  return `${tenantColumn.sql} = (select ${value})`
+}
+
+/** A policy for the app roles, for a table that has none. */
+export function createPolicy(schema: Examined, table: TenantTable): string {
+  const condition = tenantCondition(schema, table)
+  const roles = schema.appRoles.length === 0 ? '' : ` to ${appRoleList(schema)}`
+  return `create policy tenant_isolation on ${table.relation.sql}${roles} using (${condition}) with check (${condition})`
+}
+
+/** Gives the clauses of a policy other conditions. */
+export function alterPolicy(
+  { relation }: TenantTable,
+  policy: JudgedPolicy,
+  conditions: { readonly using?: string; readonly check?: string },
+): string {
+  const using = conditions.using === undefined ? '' : ` using (${conditions.using})`
+  const check = conditions.check === undefined ? '' : ` with check (${conditions.check})`
+  return `alter policy ${policy.sql} on ${relation.sql}${using}${check}`
+}
+
+/**
+ * Statements that must see every row, between switching FORCE off and on again where a table has it: under FORCE an owner
+ * who is no superuser would validate a constraint against the rows that it sees, which are none.
+ */
+export function withoutForce(
+  relations: readonly (CatalogRelation | undefined)[],
+  statements: readonly string[],
+): readonly string[] {
+  const forced = relations
+    .filter((relation) => relation?.isForced === true)
+    .map((relation) => relation?.sql ?? '')
+  const tables = [...new Set(forced)]
+  return [
+    ...tables.map((table) => `alter table ${table} no force row level security`),
+    ...statements,
+    ...tables.map((table) => `alter table ${table} force row level security`),
+  ]
+}
