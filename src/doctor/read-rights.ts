@@ -62,7 +62,7 @@ export async function readDefaultGrants<DB>(
     left join pg_namespace as n on n.oid = d.defaclnamespace, aclexplode(d.defaclacl) as acl
     where d.defaclobjtype = 'r' and acl.grantee <> d.defaclrole and (acl.grantee = 0 or acl.grantee in (select oid from reach))
       and (d.defaclnamespace = 0 or d.defaclnamespace in ${examinedSchemas(options)})
-    order by 1, 2, 3`.execute(db)
+    order by 1, 2 nulls first, 3`.execute(db)
   return rows
 }
 

@@ -1,3 +1,4 @@
+import type { JudgedPolicy } from '../examine.ts'
 import { policyObject } from '../objects.ts'
 import { appPolicies, isHeld, meet } from '../policies.ts'
 import type { Rule } from '../rule.ts'
@@ -14,7 +15,9 @@ export const policyOverlap: Rule = {
       // one that is wide open is found by a rule of its own
       if (!policy.isPermissive || !isHeld(policy)) continue
       const earlier = table.policies.filter(({ name, isOfApp }) => isOfApp && name < policy.name)
-      const others = earlier.filter((other) => other.isPermissive && isHeld(other) && meet(other, policy))
+      const others = earlier.filter(
+        (other) => other.isPermissive && isHeld(other) && meet(other, policy) && !isSame(other, policy),
+      )
       if (others.length === 0) continue
       const names = others.map(({ sql }) => sql).join(', ')
       yield {
@@ -23,4 +26,9 @@ export const policyOverlap: Rule = {
       }
     }
   },
+}
+
+/** One that says the same widens nothing. */
+function isSame(one: JudgedPolicy, other: JudgedPolicy): boolean {
+  return one.using === other.using && (one.check ?? one.using) === (other.check ?? other.using)
 }
