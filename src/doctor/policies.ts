@@ -1,8 +1,11 @@
 /** What rules ask about policies. */
+import { functionsOf } from './examine.ts'
 import type { Examined, JudgedClause, JudgedPolicy, TenantTable } from './examine.ts'
+import { namesColumn } from './judge-policy.ts'
 import type { Verdict } from './judge-policy.ts'
 import { alterPolicy, tenantCondition } from './mend.ts'
 import { policyObject } from './objects.ts'
+import { callsPerRow, castSettings, guardSettings, wrapCalls } from './policy-calls.ts'
 import type { Fault } from './rule.ts'
 
 /** A policy of a tenant table. */
@@ -34,25 +37,44 @@ export function* policiesJudged(
   }
 }
 
-/** The faults of the policies of this verdict, and the statement that ties each to the tenant. */
+/** The faults of the policies of this verdict. */
 export function* judgedFaults(
   schema: Examined,
   verdict: Verdict,
   detail: (clause: JudgedClause, table: TenantTable) => string,
 ): Generator<Fault> {
   for (const { table, policy, clauses } of policiesJudged(schema, verdict)) {
-    const condition = tenantCondition(schema, table)
-    const sides = Object.fromEntries(clauses.map(({ side }) => [side, condition]))
     yield {
       object: policyObject(table, policy),
       detail: clauses.map((clause) => detail(clause, table)).join('; '),
-      fix: [
-        isCovered(table, policy)
-          ? `drop policy ${policy.sql} on ${table.relation.sql}`
-          : alterPolicy(table, policy, sides),
-      ],
+      fix: [mendPolicy(schema, { table, policy })],
     }
   }
+}
+
+/**
+ * The statement that mends all that is wrong with a policy, whichever rule asks: two statements for one policy would undo
+ * each other.
+ *
+ * A policy that only widens another one goes. Else all clauses say what the first that holds the tenant says, with its
+ * calls in sub-selects and its settings in nullif; where none holds, they compare the tenant.
+ */
+export function mendPolicy(schema: Examined, { table, policy }: PolicyOfTable): string {
+  if (!isHeld(policy) && isCovered(table, policy)) return `drop policy ${policy.sql} on ${table.relation.sql}`
+  const model = policy.clauses.find(({ verdict }) => verdict === 'held')
+  const condition =
+    model === undefined ? tenantCondition(schema, table) : soundExpression(schema, { table, policy }, model)
+  return alterPolicy(table, policy, Object.fromEntries(policy.clauses.map(({ side }) => [side, condition])))
+}
+
+function soundExpression(schema: Examined, { table, policy }: PolicyOfTable, { text }: JudgedClause): string {
+  const guarded = guardSettings(text, castSettings(text))
+  const columns = new Set(table.columns.map(({ name }) => name))
+  const calls = callsPerRow(guarded, functionsOf(schema, policy))
+  return wrapCalls(
+    guarded,
+    calls.filter((call) => !namesColumn(call.arguments.tokens, columns)),
+  )
 }
 
 /** How a clause is written in a policy. */

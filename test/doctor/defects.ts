@@ -615,7 +615,7 @@ export function defects({ app, system, search }: FixtureRoles): readonly Defect[
       code: 'privilege-default',
       name: 'all on new tables',
       plant: `alter default privileges in schema shop grant all on tables to ${app}; alter default privileges grant truncate on tables to public`,
-      objects: ['default privileges of postgres', 'default privileges of postgres in schema shop'],
+      objects: ['default privileges of OWNER', 'default privileges of OWNER in schema shop'],
       ...mended,
     },
     {

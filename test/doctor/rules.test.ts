@@ -1,118 +1,79 @@
-import { sql } from 'kysely'
-import type { ControlledTransaction } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { judgeCatalog } from '../../src/doctor/diagnose.ts'
 import type { Finding } from '../../src/doctor/findings.ts'
-import { resolveDoctorOptions } from '../../src/doctor/options.ts'
-import { readCatalog } from '../../src/doctor/read-catalog.ts'
 import { rules } from '../../src/doctor/rules.ts'
-import { emptyDatabase } from '../support/setup.ts'
-import type { TestDatabase } from '../support/setup.ts'
+import { openClinic } from './clinic.ts'
+import type { Clinic } from './clinic.ts'
 import { defects } from './defects.ts'
 import type { Defect } from './defects.ts'
 import { fixtureRoles, healthySchema } from './healthy-schema.ts'
 
 const roles = fixtureRoles()
 const planted = defects(roles)
-let database: TestDatabase
-// the whole file is one transaction that is never committed: no role of the cluster stays behind
-let trx: ControlledTransaction<unknown, string[]>
+let clinic: Clinic
 
 beforeAll(async () => {
-  database = await emptyDatabase()
-  // the tables of this file are in no generated type
-  trx = (await database.admin.startTransaction().execute()) as unknown as typeof trx
-  await run(healthySchema(roles))
+  clinic = await openClinic()
+  await clinic.run(healthySchema(roles))
 })
 
 afterAll(async () => {
-  await trx.rollback().execute()
-  await database.close()
+  await clinic.close()
 })
 
-test('plants a defect for every rule', () => {
+test('has a planted defect for every rule', () => {
   expect([...new Set(planted.map(({ code }) => code))].sort()).toEqual(rules.map(({ code }) => code).sort())
 })
 
 test('finds nothing in a schema that is in order', async () => {
-  expect(await diagnosed({})).toEqual([])
+  expect(await findingsOf({})).toEqual([])
 })
 
 describe.each(rules.map(({ code }) => code))('%s', (code) => {
-  test.each(planted.filter((defect) => defect.code === code))(
-    'finds $name, and nothing else',
-    async (defect) => {
-      await undone(async () => {
-        await run(defect.plant)
+  const ours = planted.filter((defect) => defect.code === code)
 
-        const findings = await diagnosed(defect)
+  test.each(ours)('finds $name, and nothing else', async (defect) => {
+    await clinic.undone(async () => {
+      await clinic.run(defect.plant)
 
-        expect(findings.map(({ code, object }) => `${code} ${object}`)).toEqual(
-          defect.objects.map((object) => `${code} ${withRoles(object)}`),
-        )
-      })
-    },
-  )
+      const findings = await findingsOf(defect)
 
-  test.each(
-    planted.filter(
-      ({ isMendable, edit, ...defect }) => defect.code === code && isMendable && edit === undefined,
-    ),
-  )('is silent after its own statements have mended $name', async (defect) => {
-    await undone(async () => {
-      await run(defect.plant)
-      const findings = await diagnosed(defect)
-      expect(findings.every(({ fix }) => fix.length > 0)).toBe(true)
-
-      for (const { fix } of findings) for (const statement of fix) await run(statement)
-
-      expect(await diagnosed(defect)).toEqual([])
+      expect(findings.map(({ code, object }) => `${code} ${object}`)).toEqual(
+        defect.objects.map((object) => `${code} ${withRoles(object)}`),
+      )
+      expect(findings.every(({ fix }) => fix.length > 0 === defect.isMendable)).toBe(true)
     })
   })
 
-  test('offers no statement where only a person can decide', async () => {
-    for (const defect of planted.filter((defect) => defect.code === code && !defect.isMendable)) {
-      await undone(async () => {
-        await run(defect.plant)
-        const findings = await diagnosed(defect)
-        expect(findings.flatMap(({ fix }) => fix)).toEqual([])
+  test.each(ours.filter(({ isMendable, edit }) => isMendable && edit === undefined))(
+    'is silent after its own statements have mended $name',
+    async (defect) => {
+      await clinic.undone(async () => {
+        await clinic.run(defect.plant)
+        for (const { fix } of await findingsOf(defect))
+          for (const statement of fix) await clinic.run(statement)
+
+        expect(await findingsOf(defect)).toEqual([])
       })
-    }
-  })
+    },
+  )
 })
 
 test('revokes MAINTAIN, which servers before PostgreSQL 17 do not know', async () => {
   const defect = planted.find(({ code }) => code === 'privilege-maintain')
-  const findings = await diagnosed(defect ?? {})
+  const findings = await findingsOf(defect ?? {})
   expect(findings.map(({ fix }) => fix)).toEqual([[`revoke maintain on shop.orders from ${roles.app}`]])
 })
 
-async function diagnosed({
-  options,
-  edit = (catalog) => catalog,
-}: Pick<Defect, 'options' | 'edit'>): Promise<readonly Finding[]> {
-  const resolved = resolveDoctorOptions({ roles: [roles.app], ...options })
-  const catalog = await readCatalog(trx, resolved)
-  // whatever server the suite runs on
-  const server = { version: 180_006, vector: null }
-  return judgeCatalog(edit({ ...catalog, server }), resolved).findings
-}
-
-/** Takes back what the callback does. */
-async function undone(callback: () => Promise<void>): Promise<void> {
-  await run('savepoint defect')
-  try {
-    await callback()
-  } finally {
-    await run('rollback to savepoint defect')
-  }
-}
-
-async function run(script: string): Promise<void> {
-  // node-postgres runs a script of several statements when there are no parameters
-  if (script !== '') await sql.raw(script).execute(trx)
+async function findingsOf({ options, edit }: Pick<Defect, 'options' | 'edit'>): Promise<readonly Finding[]> {
+  const { findings } = await clinic.examine({ roles: [roles.app], ...options }, edit)
+  return findings
 }
 
 function withRoles(object: string): string {
-  return object.replace('APP', roles.app).replace('SYSTEM', roles.system).replace('SEARCH', roles.search)
+  const { app, system, search } = roles
+  return object
+    .replace('APP', app)
+    .replace('SYSTEM', system)
+    .replace('SEARCH', search)
+    .replace('OWNER', clinic.owner)
 }

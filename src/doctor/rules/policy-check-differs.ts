@@ -1,6 +1,5 @@
-import { alterPolicy } from '../mend.ts'
 import { policyObject } from '../objects.ts'
-import { appPolicies } from '../policies.ts'
+import { appPolicies, mendPolicy } from '../policies.ts'
 import type { Rule } from '../rule.ts'
 
 /** Finds policies that judge rows differently when they are read and when they are written. */
@@ -20,7 +19,7 @@ export const policyCheckDiffers: Rule = {
       yield {
         object: policyObject(table, policy),
         detail: `USING is ${using}, WITH CHECK is ${check}`,
-        fix: [alterPolicy(table, policy, { check: using })],
+        fix: [mendPolicy(schema, { table, policy })],
       }
     }
   },
