@@ -121,6 +121,8 @@ export interface CatalogConstraint {
   readonly emptied: readonly string[]
   readonly isValidated: boolean
   readonly isEnforced: boolean
+  /** A view groups by it: then it cannot be dropped without the view. */
+  readonly isUsedByView: boolean
   /** As pg_get_constraintdef() prints it: `FOREIGN KEY (…) REFERENCES …`. */
   readonly definition: string
 }

@@ -10,9 +10,10 @@ import type {
   CatalogRelation,
   CatalogRole,
 } from './catalog.ts'
-import { comparedColumn, judge, readsSetting } from './judge-policy.ts'
+import { comparisonsIn, judge, readsSetting } from './judge-policy.ts'
 import type { RowNames, Verdict } from './judge-policy.ts'
 import type { ResolvedDoctorOptions } from './options.ts'
+import { findTenantColumns } from './tenant-columns.ts'
 
 /** A database as the rules see it. */
 export interface Examined {
@@ -27,6 +28,8 @@ export interface Examined {
   readonly partitions: readonly TenantPartition[]
   /** Names, with their schemas, of the functions that read the tenant's setting. */
   readonly tenantFunctions: ReadonlySet<string>
+  /** By the type of the tenant column: the expression with which most policies compare it. */
+  readonly tenantValues: ReadonlyMap<string, string>
   relation(id: string): CatalogRelation | undefined
   /** The tenant table of this id, or the one that it is a partition of. */
   tenantTable(id: string): TenantTable | undefined
@@ -39,6 +42,8 @@ export interface TenantTable {
   readonly relation: CatalogRelation
   readonly tenantColumn: CatalogColumn
   readonly columns: readonly CatalogColumn[]
+  /** What the names in its policies mean. */
+  readonly names: RowNames
   readonly policies: readonly JudgedPolicy[]
   /** Its own, and those that its partitions declare by themselves. */
   readonly constraints: readonly CatalogConstraint[]
@@ -85,6 +90,7 @@ export function examine(catalog: Catalog, options: ResolvedDoctorOptions): Exami
     options,
     reach,
     tenantFunctions,
+    tenantValues: readTenantValues([...tables.values()], options, tenantFunctions),
     appRoles: catalog.roles.filter(({ name }) => options.roles.includes(name)),
     tenantTables: [...tables.values()],
     partitions: catalog.relations.flatMap((relation) => {
@@ -126,26 +132,27 @@ function readTenantTables(
   const policiesOf = Map.groupBy(catalog.policies, ({ relation }) => relation)
   const constraintsOf = Map.groupBy(catalog.constraints, ({ relation }) => rootOf(relation))
   const indexesOf = Map.groupBy(catalog.indexes, ({ relation }) => rootOf(relation))
-  const tables = new Map<string, TenantTable>()
-  for (const relation of catalog.relations) {
+  const tenantColumns = findTenantColumns(catalog, options, tenantFunctions)
+  const tables = catalog.relations.flatMap((relation): TenantTable[] => {
     const { id } = relation
+    const tenantColumn = tenantColumns.get(id)
+    if (tenantColumn === undefined) return []
     const columns = columnsOf.get(id) ?? []
-    const policies = policiesOf.get(id) ?? []
-    if (relation.kind !== 'table' || relation.partitionOf !== null) continue
-    const tenantColumn = findTenantColumn(columns, policies, options, tenantFunctions)
-    if (tenantColumn === undefined) continue
     const names = rowNames(relation, columns, tenantColumn)
-    tables.set(id, {
-      relation,
-      tenantColumn,
-      columns,
-      policies: policies.map((policy) => judgePolicy(policy, names, reach)),
-      constraints: constraintsOf.get(id) ?? [],
-      indexes: indexesOf.get(id) ?? [],
-      grants: [...(grants.get(`relation ${id}`) ?? []), ...(grants.get(`column ${id}`) ?? [])],
-    })
-  }
-  return tables
+    return [
+      {
+        relation,
+        tenantColumn,
+        columns,
+        names,
+        policies: (policiesOf.get(id) ?? []).map((policy) => judgePolicy(policy, names, reach)),
+        constraints: constraintsOf.get(id) ?? [],
+        indexes: indexesOf.get(id) ?? [],
+        grants: [...(grants.get(`relation ${id}`) ?? []), ...(grants.get(`column ${id}`) ?? [])],
+      },
+    ]
+  })
+  return new Map(tables.map((table) => [table.relation.id, table]))
 }
 
 function rowNames(
@@ -156,24 +163,27 @@ function rowNames(
   return { table: name, tenantColumn: tenantColumn.name, columns: new Set(columns.map(({ name }) => name)) }
 }
 
-/** The conventional column, else the one that a policy compares with the current tenant. */
-function findTenantColumn(
-  columns: readonly CatalogColumn[],
-  policies: readonly CatalogPolicy[],
-  { tenantColumn, setting }: ResolvedDoctorOptions,
+function readTenantValues(
+  tables: readonly TenantTable[],
+  { setting }: ResolvedDoctorOptions,
   tenantFunctions: ReadonlySet<string>,
-): CatalogColumn | undefined {
-  const conventional = columns.find(({ name }) => name === tenantColumn)
-  if (conventional !== undefined) return conventional
-  const names = new Set(columns.map(({ name }) => name))
-  for (const { using, check } of policies) {
-    for (const text of [using, check]) {
-      if (text === null) continue
-      const compared = comparedColumn(text, names, (tokens) => readsSetting(tokens, setting, tenantFunctions))
-      if (compared !== undefined) return columns.find(({ name }) => name === compared)
+): ReadonlyMap<string, string> {
+  const uses = new Map<string, Map<string, number>>()
+  for (const { tenantColumn, names, policies } of tables) {
+    const comparisons = policies
+      .flatMap(({ clauses }) => clauses)
+      .flatMap(({ text }) => comparisonsIn(text, names.columns))
+    for (const { column, tokens, value } of comparisons) {
+      if (column !== tenantColumn.name || !readsSetting(tokens, setting, tenantFunctions)) continue
+      const counts = uses.get(tenantColumn.type) ?? new Map<string, number>()
+      uses.set(tenantColumn.type, counts.set(value, (counts.get(value) ?? 0) + 1))
     }
   }
-  return undefined
+  return new Map(Array.from(uses, ([type, counts]) => [type, mostUsed(counts)]))
+}
+
+function mostUsed(counts: ReadonlyMap<string, number>): string {
+  return [...counts].reduce((most, entry) => (entry[1] > most[1] ? entry : most), ['', 0])[0]
 }
 
 function judgePolicy(policy: CatalogPolicy, names: RowNames, reach: ReadonlySet<string>): JudgedPolicy {

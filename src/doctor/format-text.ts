@@ -14,22 +14,30 @@ type Style = Parameters<typeof styleText>[0]
 
 const colours: Readonly<Record<Severity, Style>> = { error: 'red', warning: 'yellow', info: 'cyan' }
 
-/** Writes a report as text: rule by rule, each with its reason once and with what it found. */
+/** Writes a report as text: rule by rule, errors first, each with its reason once and with what it found. */
 export function formatText(report: Report, { isColoured = false }: TextOptions = {}): string {
   // whether the stream is a terminal the caller has asked
-  const paint = (style: Style, text: string): string =>
+  const paint: Paint = (style, text) =>
     isColoured ? styleText(style, text, { validateStream: false }) : text
-  const groups = Map.groupBy(report.findings, ({ code }) => code)
-  const sections = Array.from(groups.values(), (findings) => section(findings, paint))
+  const sorted = severities.flatMap((severity) =>
+    report.findings.filter((found) => found.severity === severity),
+  )
+  const groups = Map.groupBy(sorted, ({ code }) => code)
+  const shown = new Set<string>()
+  const sections = Array.from(groups.values(), (findings) => section(findings, shown, paint))
   return `${[headline(report), ...sections, summary(report, paint)].join('\n\n')}\n`
 }
+
+type Paint = (style: Style, text: string) => string
+
+const severities: readonly Severity[] = ['error', 'warning', 'info']
 
 function headline({ examined: { tenantTables, partitions, others, rules } }: Report): string {
   const tables = `${count(tenantTables, 'tenant table')}, ${count(partitions, 'partition')} and ${count(others, 'other relation')}`
   return `ibex-db doctor: ${tables}, ${count(rules, 'rule')}`
 }
 
-function section(findings: readonly Finding[], paint: (style: Style, text: string) => string): string {
+function section(findings: readonly Finding[], shown: Set<string>, paint: Paint): string {
   const [first] = findings
   if (first === undefined) return ''
   const { severity, code, problem, why, remedy } = first
@@ -37,16 +45,21 @@ function section(findings: readonly Finding[], paint: (style: Style, text: strin
     `${paint([...[colours[severity]].flat(), 'bold'], severity)} ${paint('bold', code)}: ${problem}`,
     ...wrap(`Why: ${why}`).map((line) => paint('dim', `  ${line}`)),
     ...wrap(`How: ${remedy}`).map((line) => paint('dim', `  ${line}`)),
-    ...findings.flatMap(({ object, detail, fix }) => [
-      '',
-      ...wrap(`${object}: ${detail}`).map((line, index) => `  ${index === 0 ? '-' : ' '} ${line}`),
-      ...fix.map((statement) => paint('green', `      ${statement};`)),
-    ]),
+    '',
+    ...findings.flatMap((finding) => item(finding, shown, paint)),
   ].join('\n')
 }
 
-function summary({ findings, accepted }: Report, paint: (style: Style, text: string) => string): string {
-  const counts = (['error', 'warning', 'info'] as const).flatMap((severity) => {
+function item({ object, detail, fix }: Finding, shown: Set<string>, paint: Paint): readonly string[] {
+  const isRepeated = fix.length > 0 && fix.every((statement) => shown.has(statement))
+  for (const statement of fix) shown.add(statement)
+  const lines = wrap(`${object}: ${detail}`).map((line, index) => `  ${index === 0 ? '-' : ' '} ${line}`)
+  if (isRepeated) return [...lines, paint('dim', '      (a statement above mends this too)')]
+  return [...lines, ...fix.map((statement) => paint('green', `      ${statement};`))]
+}
+
+function summary({ findings, accepted }: Report, paint: Paint): string {
+  const counts = severities.flatMap((severity) => {
     const number = findings.filter((finding) => finding.severity === severity).length
     if (number === 0) return []
     return [

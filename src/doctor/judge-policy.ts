@@ -139,42 +139,70 @@ export function namesColumn(tokens: readonly Token[], columns: ReadonlySet<strin
   })
 }
 
-/**
- * The column that an expression compares with the tenant: exactly `column = …`, as one of its AND conditions, where the
- * other side reads the setting itself or through a function.
- */
-export function comparedColumn(
-  expression: string,
-  columns: ReadonlySet<string>,
-  readsTenant: (tokens: readonly Token[]) => boolean,
-): string | undefined {
-  return findComparison(readTokens(expression), columns, readsTenant)
+/** A comparison of a plain column with something that is no column of the row. */
+export interface Comparison {
+  readonly column: string
+  /** The other side as tokens, and as it is written; of `( SELECT f() AS f)` the call alone. */
+  readonly tokens: readonly Token[]
+  readonly value: string
 }
 
-function findComparison(
+/** Finds the comparisons `column = …` at the ends of AND and OR. */
+export function comparisonsIn(expression: string, columns: ReadonlySet<string>): readonly Comparison[] {
+  return findComparisons(readTokens(expression), expression, columns)
+}
+
+function findComparisons(
   tokens: readonly Token[],
+  source: string,
   columns: ReadonlySet<string>,
-  readsTenant: (tokens: readonly Token[]) => boolean,
-): string | undefined {
+): readonly Comparison[] {
   const [first] = tokens
-  if (first?.kind === 'group' && tokens.length === 1)
-    return findComparison(first.tokens, columns, readsTenant)
-  const conditions = [...split(tokens, 'OR')].flatMap((part) => split(part, 'AND'))
-  if (conditions.length > 1) {
-    for (const condition of conditions) {
-      const column = findComparison(condition, columns, readsTenant)
-      if (column !== undefined) return column
-    }
-    return undefined
-  }
+  if (first?.kind === 'group' && tokens.length === 1) return findComparisons(first.tokens, source, columns)
+  const conditions = split(tokens, 'OR').flatMap((part) => split(part, 'AND'))
+  if (conditions.length > 1) return conditions.flatMap((part) => findComparisons(part, source, columns))
   const place = tokens.findIndex(isEquality)
-  if (place === -1) return undefined
-  const sides = [tokens.slice(0, place), tokens.slice(place + 1)] as const
-  for (const [side, other] of [sides, sides.toReversed()] as const) {
-    const column = side === undefined ? undefined : plainColumn(side, columns)
-    if (column !== undefined && other !== undefined && readsTenant(other)) return column
-  }
-  return undefined
+  if (place === -1) return []
+  const [left, right] = [tokens.slice(0, place), tokens.slice(place + 1)]
+  return [comparison(left, right, source, columns), comparison(right, left, source, columns)].flatMap(
+    (found) => found ?? [],
+  )
+}
+
+function comparison(
+  side: readonly Token[],
+  other: readonly Token[],
+  source: string,
+  columns: ReadonlySet<string>,
+): Comparison | undefined {
+  const column = plainColumn(side, columns)
+  if (column === undefined || namesColumn(other, columns)) return undefined
+  const asked = innermost(other)
+  return { column, tokens: other, value: source.slice(asked[0]?.start ?? 0, asked.at(-1)?.end ?? 0) }
+}
+
+/** What a sub-select without FROM selects, without its alias; else the tokens themselves. */
+function innermost(tokens: readonly Token[]): readonly Token[] {
+  const [only, ...rest] = tokens
+  if (only?.kind !== 'group' || rest.length > 0) return tokens
+  if (keywordOf(only.tokens[0]) !== 'SELECT') return tokens
+  const selected = only.tokens.slice(1)
+  if (selected.some((token) => keywordOf(token) === 'FROM')) return tokens
+  return keywordOf(selected.at(-2)) === 'AS' ? selected.slice(0, -2) : selected
+}
+
+/**
+ * The expression without its ways around the tenant: of `(org_id = f() OR is_public)` what stands before OR. Nothing when
+ * it is no list of alternatives.
+ */
+export function withoutWaysAround(expression: string, names: RowNames): string | undefined {
+  let tokens = readTokens(expression)
+  while (tokens.length === 1 && tokens[0]?.kind === 'group') ({ tokens } = tokens[0])
+  const alternatives = split(tokens, 'OR')
+  if (alternatives.length === 1 || keywordOf(tokens[0]) === 'CASE') return undefined
+  const held = alternatives.filter((part) => judgeTokens(part, names) === 'held')
+  if (held.length === 0) return undefined
+  return held.map((part) => expression.slice(part[0]?.start ?? 0, part.at(-1)?.end ?? 0)).join(' or ')
 }
 
 /** The column that an expression is, whatever type it is cast to. */

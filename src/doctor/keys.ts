@@ -20,7 +20,7 @@ export function* keysAcrossTenants(schema: Examined, kind: CatalogConstraint['ki
       yield {
         object: constraintObject(relation, key),
         detail: `${key.definition} holds across tenants`,
-        ...(isReferredTo(schema, key) ? {} : { fix: [widen(table, relation, key)] }),
+        ...(isNeeded(schema, table, key) ? {} : { fix: [widen(table, relation, key)] }),
       }
     }
   }
@@ -35,12 +35,28 @@ export function mayWrite({ grants }: TenantTable, columns: readonly (string | nu
   )
 }
 
-/** Foreign keys of tables without a tenant need the key as it is. Those of tenant tables get the tenant first. */
-function isReferredTo(schema: Examined, { relation, columns }: CatalogConstraint): boolean {
-  return schema.catalog.constraints.some(
-    ({ target, targetColumns, relation: from }) =>
-      target === relation && schema.tenantTable(from) === undefined && isSameSet(targetColumns, columns),
+/**
+ * True for a key that somebody needs as it is: a view, a foreign key of a table without a tenant, or the table of the
+ * tenants themselves, where a key with the tenant in it would say nothing. Foreign keys of tenant tables are mended first.
+ */
+function isNeeded(
+  schema: Examined,
+  table: TenantTable,
+  { relation, columns, isUsedByView }: CatalogConstraint,
+): boolean {
+  return (
+    isUsedByView ||
+    isRoot(table) ||
+    schema.catalog.constraints.some(
+      ({ target, targetColumns, relation: from }) =>
+        target === relation && schema.tenantTable(from) === undefined && isSameSet(targetColumns, columns),
+    )
   )
+}
+
+/** The table of the tenants themselves has one row for each. */
+export function isRoot(table: TenantTable): boolean {
+  return hasKey(table, [table.tenantColumn.name])
 }
 
 /** The same key with the tenant in front; `UNIQUE NULLS NOT DISTINCT (…) INCLUDE (…) DEFERRABLE` keeps its other words. */

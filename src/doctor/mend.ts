@@ -1,6 +1,7 @@
 /** Pieces of SQL that mend, shared by rules. */
 import type { CatalogRelation } from './catalog.ts'
 import type { Examined, JudgedPolicy, TenantTable } from './examine.ts'
+import { castSettings, guardSettings } from './policy-calls.ts'
 
 /** Quotes a text as an SQL literal. */
 export function quoteText(text: string): string {
@@ -15,20 +16,14 @@ export function appRoleList({ appRoles }: Examined): string {
 /**
  * The condition of a policy that holds: the tenant column equals the tenant of the session, read once a statement.
  *
- * It calls the function that other policies of the schema call for this type, else it reads the setting.
+ * It compares the column with what most policies compare one of this type with, else with the setting.
  */
-export function tenantCondition(schema: Examined, { tenantColumn }: TenantTable): string {
-  const { catalog, options, tenantFunctions } = schema
-  const asked = catalog.functions.find(
-    ({ id, name, returns, hasArguments }) =>
-      tenantFunctions.has(name) &&
-      !hasArguments &&
-      returns === tenantColumn.type &&
-      catalog.policies.some(({ functions }) => functions.includes(id)),
-  )
-  const setting = `nullif(current_setting(${quoteText(options.setting)}, true), '')`
-  const value = asked === undefined ? `${setting}::${tenantColumn.type}` : `${asked.call}()`
-  return `${tenantColumn.sql} = (select ${value})`
+export function tenantCondition({ options, tenantValues }: Examined, { tenantColumn }: TenantTable): string {
+  const { type, sql } = tenantColumn
+  const setting = `nullif(current_setting(${quoteText(options.setting)}, true), '')::${type}`
+  const used = tenantValues.get(type)
+  const value = used === undefined ? setting : guardSettings(used, castSettings(used))
+  return `${sql} = (select ${value})`
 }
 
 /** A policy for the app roles, for a table that has none. */

@@ -1,7 +1,7 @@
 /** What rules ask about policies. */
 import { functionsOf } from './examine.ts'
 import type { Examined, JudgedClause, JudgedPolicy, TenantTable } from './examine.ts'
-import { namesColumn } from './judge-policy.ts'
+import { namesColumn, withoutWaysAround } from './judge-policy.ts'
 import type { Verdict } from './judge-policy.ts'
 import { alterPolicy, tenantCondition } from './mend.ts'
 import { policyObject } from './objects.ts'
@@ -56,24 +56,37 @@ export function* judgedFaults(
  * The statement that mends all that is wrong with a policy, whichever rule asks: two statements for one policy would undo
  * each other.
  *
- * A policy that only widens another one goes. Else all clauses say what the first that holds the tenant says, with its
- * calls in sub-selects and its settings in nullif; where none holds, they compare the tenant.
+ * One that is always true beside a policy that holds goes. Else all clauses say the same: what the first that holds says,
+ * or the first at all without its ways around the tenant and with the tenant before its conditions.
  */
 export function mendPolicy(schema: Examined, { table, policy }: PolicyOfTable): string {
-  if (!isHeld(policy) && isCovered(table, policy)) return `drop policy ${policy.sql} on ${table.relation.sql}`
-  const model = policy.clauses.find(({ verdict }) => verdict === 'held')
+  const { clauses } = policy
+  const isOpen = clauses.every(({ verdict }) => verdict === 'always')
+  if (isOpen && isCovered(table, policy)) return `drop policy ${policy.sql} on ${table.relation.sql}`
+  const model =
+    clauses.find(({ verdict }) => verdict === 'held') ?? clauses.find(({ verdict }) => verdict !== 'always')
   const condition =
-    model === undefined ? tenantCondition(schema, table) : soundExpression(schema, { table, policy }, model)
-  return alterPolicy(table, policy, Object.fromEntries(policy.clauses.map(({ side }) => [side, condition])))
+    model === undefined ? tenantCondition(schema, table) : mendClause(schema, { table, policy }, model)
+  return alterPolicy(table, policy, Object.fromEntries(clauses.map(({ side }) => [side, condition])))
 }
 
-function soundExpression(schema: Examined, { table, policy }: PolicyOfTable, { text }: JudgedClause): string {
+function mendClause(
+  schema: Examined,
+  { table, policy }: PolicyOfTable,
+  { text, verdict }: JudgedClause,
+): string {
+  const kept = verdict === 'bypassed' ? withoutWaysAround(text, table.names) : undefined
+  const sound = soundExpression(schema, { table, policy }, kept ?? text)
+  return verdict === 'held' || kept !== undefined ? sound : `${tenantCondition(schema, table)} and ${sound}`
+}
+
+/** The expression with its calls in sub-selects and its settings in nullif. */
+function soundExpression(schema: Examined, { table, policy }: PolicyOfTable, text: string): string {
   const guarded = guardSettings(text, castSettings(text))
-  const columns = new Set(table.columns.map(({ name }) => name))
   const calls = callsPerRow(guarded, functionsOf(schema, policy))
   return wrapCalls(
     guarded,
-    calls.filter((call) => !namesColumn(call.arguments.tokens, columns)),
+    calls.filter((call) => !namesColumn(call.arguments.tokens, table.names.columns)),
   )
 }
 

@@ -57,7 +57,9 @@ function findCasts(tokens: readonly Token[]): readonly Place[] {
 function isSetting(before: Token | undefined, token: Token): boolean {
   if (keywordOf(before) === 'CURRENT_SETTING') return true
   if (token.kind !== 'group') return false
-  const [first, second] = token.tokens.slice(isSubselect(token) ? 1 : 0)
-  if (first?.kind === 'group') return isSetting(undefined, first)
-  return second !== undefined && keywordOf(first) === 'CURRENT_SETTING'
+  const inside = token.tokens.slice(isSubselect(token) ? 1 : 0).filter(({ kind }) => kind !== 'cast')
+  const selected = keywordOf(inside.at(-2)) === 'AS' ? inside.slice(0, -2) : inside
+  const [first, second, ...rest] = selected
+  if (first?.kind === 'group') return second === undefined && isSetting(undefined, first)
+  return second !== undefined && rest.length === 0 && keywordOf(first) === 'CURRENT_SETTING'
 }

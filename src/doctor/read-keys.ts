@@ -21,6 +21,8 @@ export async function readConstraints<DB>(
         when 'd' then 'set default' end as "onDelete",
       ${columnNames('k.conrelid', 'k.confdelsetcols')} as emptied,
       k.convalidated as "isValidated", coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) as "isEnforced",
+      exists (select from pg_depend as d where d.refclassid = 'pg_constraint'::regclass and d.refobjid = k.oid
+        and d.classid = 'pg_rewrite'::regclass) as "isUsedByView",
       pg_get_constraintdef(k.oid) as definition
     from pg_constraint as k join pg_class as c on c.oid = k.conrelid
     where k.contype in ('p', 'u', 'x', 'f', 'c') and k.conparentid = 0 and k.conislocal

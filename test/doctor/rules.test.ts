@@ -72,8 +72,8 @@ async function findingsOf({ options, edit }: Pick<Defect, 'options' | 'edit'>): 
 function withRoles(object: string): string {
   const { app, system, search } = roles
   return object
-    .replace('APP', app)
-    .replace('SYSTEM', system)
-    .replace('SEARCH', search)
-    .replace('OWNER', clinic.owner)
+    .replaceAll('APP', app)
+    .replaceAll('SYSTEM', system)
+    .replaceAll('SEARCH', search)
+    .replaceAll('OWNER', clinic.owner)
 }

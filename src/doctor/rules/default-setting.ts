@@ -14,22 +14,21 @@ export const defaultSetting: Rule = {
     const settings = settingsOf(schema)
     for (const entry of schema.catalog.settings) {
       if (!settings.has(entry.setting.toLowerCase())) continue
-      const object = objectOf(entry)
       const alter =
         entry.role === null && entry.isOfDatabase
           ? `alter database ${schema.catalog.database.sql}`
           : alterRole(schema, entry)
       yield {
-        object,
-        detail: `${entry.setting} has a default value`,
+        object: `setting ${entry.setting} of ${holderOf(entry)}`,
+        detail: 'it has a default value',
         fix: [`${alter} reset ${entry.setting}`],
       }
     }
   },
 }
 
-function objectOf({ role, isOfDatabase }: CatalogSetting): string {
-  if (role === null) return isOfDatabase ? 'database' : 'role all'
+function holderOf({ role, isOfDatabase }: CatalogSetting): string {
+  if (role === null) return isOfDatabase ? 'the database' : 'all roles'
   return isOfDatabase ? `role ${role} in this database` : `role ${role}`
 }
 

@@ -11,11 +11,9 @@ export const definerSearchPath: Rule = {
   remedy:
     "Set search_path for the function; '' where its body names everything with its schema, else with pg_temp at the end.",
   *find(schema) {
-    for (const { fn, isCallable } of definers(schema)) {
+    for (const { fn } of definers(schema)) {
       if (fn.isBound || (fn.searchPath !== null && !fn.searchPath.includes('$user'))) continue
-      const how = isCallable
-        ? 'the app role may call it'
-        : 'a trigger of a table that the app role writes calls it'
+      const how = fn.isTrigger ? 'triggers call it' : 'the app role may call it'
       yield {
         object: functionObject(fn),
         detail: `its search_path is ${fn.searchPath ?? "the caller's"}, and ${how}`,

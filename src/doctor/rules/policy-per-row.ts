@@ -19,8 +19,7 @@ export const policyPerRow: Rule = {
       const called = functionsOf(schema, policy)
       const calls = policy.clauses.flatMap(({ text }) => callsPerRow(text, called))
       if (calls.length === 0) continue
-      const columns = new Set(table.columns.map(({ name }) => name))
-      const isOfRow = calls.some((call) => namesColumn(call.arguments.tokens, columns))
+      const isOfRow = calls.some((call) => namesColumn(call.arguments.tokens, table.names.columns))
       yield {
         object: policyObject(table, policy),
         detail: `${namesOf(calls)} ${isOfRow ? 'is handed columns of the row' : 'stands outside of a sub-select'}`,

@@ -17,8 +17,8 @@ export const privilegeDefault: Rule = {
       const privileges = grants.map(({ privilege }) => privilege).join(', ')
       const place = schema === null ? '' : ` in schema ${schema}`
       yield {
-        object: `default privileges of ${creator}${place}`,
-        detail: `${privileges} on new tables for ${sql}`,
+        object: `default privileges of ${creator}${place} for ${sql}`,
+        detail: `${privileges} on new tables`,
         fix: [
           `alter default privileges for role ${creator}${place} revoke ${privileges.toLowerCase()} on tables from ${sql}`,
         ],

@@ -1,7 +1,6 @@
 import type { CatalogRole } from '../catalog.ts'
 import { reachOf } from '../examine.ts'
 import type { Examined } from '../examine.ts'
-import { roleObject } from '../objects.ts'
 import type { Rule } from '../rule.ts'
 
 /** Finds memberships with which the app role gets around the policies. */
@@ -18,8 +17,8 @@ export const roleMember: Rule = {
         const group = schema.catalog.roles.find((other) => other.name === name)
         if (danger === undefined || group === undefined) continue
         yield {
-          object: roleObject(role),
-          detail: `it is a member of ${group.sql}: ${danger}`,
+          object: `membership of ${role.sql} in ${group.sql}`,
+          detail: danger,
           fix: [`revoke ${group.sql} from ${role.sql}`],
         }
       }
@@ -44,7 +43,7 @@ function dangerOf({ catalog, tenantTables, options }: Examined, name: string): s
   for (const role of reached) {
     if (options.roles.includes(role.name)) continue
     const danger = dangerOfRole(role, owners)
-    if (danger !== undefined) return role.name === name ? danger : `${role.sql} ${danger}`
+    if (danger !== undefined) return role.name === name ? danger : `through it, ${role.sql}: ${danger}`
   }
   return undefined
 }
@@ -53,8 +52,8 @@ function dangerOfRole(
   { name, isSuperuser, bypassesRls }: CatalogRole,
   owners: ReadonlySet<string>,
 ): string | undefined {
-  if (isSuperuser) return 'is a superuser'
-  if (bypassesRls) return 'bypasses row-level security'
-  if (owners.has(name)) return 'owns tenant tables'
-  return predefined.has(name) ? 'reaches beyond tenant tables' : undefined
+  if (isSuperuser) return 'it is a superuser'
+  if (bypassesRls) return 'it bypasses row-level security'
+  if (owners.has(name)) return 'it owns tenant tables'
+  return predefined.has(name) ? 'it reaches beyond tenant tables' : undefined
 }

@@ -1,6 +1,6 @@
-import type { CatalogIndex } from '../catalog.ts'
-import type { Examined } from '../examine.ts'
-import { keysAcrossTenants, mayWrite } from '../keys.ts'
+import type { CatalogIndex, CatalogRelation } from '../catalog.ts'
+import type { Examined, TenantTable } from '../examine.ts'
+import { isRoot, keysAcrossTenants, mayWrite } from '../keys.ts'
 import { indexObject } from '../objects.ts'
 import type { Fault, Rule } from '../rule.ts'
 
@@ -27,21 +27,20 @@ function* indexesAcrossTenants(schema: Examined): Generator<Fault> {
       yield {
         object: indexObject(index),
         detail: `unique ${index.definition} holds across tenants`,
-        fix: [
-          `drop index ${index.sql}`,
-          `create unique index ${nameOf(index)} on ${relation?.sql ?? ''} using ${widen(index, table.tenantColumn.sql)}`,
-        ],
+        ...(isRoot(table) ? {} : { fix: replaceIndex(table, relation, index) }),
       }
     }
   }
 }
 
-/** `create index` takes the name without the schema: the table's. */
-function nameOf({ name }: CatalogIndex): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-function widen({ definition }: CatalogIndex, tenantColumn: string): string {
+function replaceIndex(
+  { tenantColumn }: TenantTable,
+  relation: CatalogRelation | undefined,
+  { sql, name, definition }: CatalogIndex,
+): readonly string[] {
   const first = definition.indexOf('(') + 1
-  return `${definition.slice(0, first)}${tenantColumn}, ${definition.slice(first)}`
+  const widened = `${definition.slice(0, first)}${tenantColumn.sql}, ${definition.slice(first)}`
+  // the name without the schema, which is the table's
+  const quoted = `"${name.replaceAll('"', '""')}"`
+  return [`drop index ${sql}`, `create unique index ${quoted} on ${relation?.sql ?? ''} using ${widened}`]
 }
