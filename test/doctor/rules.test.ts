@@ -3,8 +3,8 @@ import type { Finding } from '../../src/doctor/findings.ts'
 import { rules } from '../../src/doctor/rules.ts'
 import { openClinic } from './clinic.ts'
 import type { Clinic } from './clinic.ts'
-import { defects } from './defects.ts'
-import type { Defect } from './defects.ts'
+import type { Defect } from './defects/defect.ts'
+import { defects } from './defects/defects.ts'
 import { fixtureRoles, healthySchema } from './healthy-schema.ts'
 
 const roles = fixtureRoles()

@@ -14,7 +14,8 @@ create role ${serviceRole} bypassrls;
 create role ${authenticated}_authenticator login noinherit;
 grant ${anon}, ${authenticated}, ${serviceRole} to ${authenticated}_authenticator;
 grant usage on schema public to ${anon}, ${authenticated}, ${serviceRole};
-alter default privileges in schema public grant all on tables to ${anon}, ${authenticated}, ${serviceRole};
+-- GRANT ALL of the servers before PostgreSQL 17
+alter default privileges in schema public grant select, insert, update, delete, truncate, references, trigger on tables to ${anon}, ${authenticated}, ${serviceRole};
 alter default privileges in schema public grant all on sequences to ${anon}, ${authenticated}, ${serviceRole};
 
 -- what the platform brings
