@@ -67,12 +67,20 @@ async function readFacts<DB>(
   if (facts === undefined)
     throw new UnreadableCatalogError('the database of this connection is not in the catalog')
   const { version, vector, sql: name, owner } = facts
-  if (version < 150_000) {
-    throw new UnreadableCatalogError(
-      'the server is older than PostgreSQL 15: its catalog lacks what the rules ask for',
-    )
-  }
+  checkServerVersion(version)
   return { server: { version, vector }, database: { sql: name, owner } }
+}
+
+/**
+ * Refuses servers whose catalog lacks what the queries ask for.
+ *
+ * @throws {UnreadableCatalogError} below PostgreSQL 15.
+ */
+export function checkServerVersion(version: number): void {
+  if (version >= 150_000) return
+  throw new UnreadableCatalogError(
+    'the server is older than PostgreSQL 15: its catalog lacks what the rules ask for',
+  )
 }
 
 /** A hardened server may keep parts of its catalog from some logins; a report without them would look healthy. */
@@ -81,14 +89,16 @@ async function part<T>(name: string, reading: Promise<T>): Promise<T> {
     return await reading
   } catch (error) {
     if (!isRefusal(error)) throw error
+    // the server says in its message only which table it is
+    const table = /\bpg_\w+/u.exec(error.message)?.[0] ?? 'pg_catalog'
     throw new UnreadableCatalogError(
-      `this login may not read the ${name} in the catalog (pg_catalog): let an administrator grant it, or use another login`,
+      `this login may not read the ${name} in the catalog (${table}): let an administrator grant it, or use another login`,
       { cause: error },
     )
   }
 }
 
-function isRefusal(error: unknown): boolean {
+function isRefusal(error: unknown): error is Error {
   if (!(error instanceof Error)) return false
   return ('code' in error && error.code === '42501') || ('sqlState' in error && error.sqlState === '42501')
 }
