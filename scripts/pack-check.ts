@@ -38,6 +38,8 @@ function checkPackage(): void {
   install(tarball, pinned('kysely'))
   run(process.execPath, ['--input-type=module', '--eval', "await import('ibex-db')"], consumer)
   console.log('it is imported from an empty folder, without its optional peers too')
+  run(join(consumer, 'node_modules/.bin/ibex-db'), ['doctor', '--help'], consumer)
+  console.log('its program runs there')
 
   install(...Object.keys(manifest.peerDependencies).map(pinned), pinned('typescript'), pinned('@types/node'))
   checkTypes()

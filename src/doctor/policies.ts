@@ -26,7 +26,7 @@ export function* appPolicies({ tenantTables }: Examined): Generator<PolicyOfTabl
  * The permissive policies of the app roles with a clause of this verdict, once each. A clause that a restrictive policy
  * narrows to the tenant is in order.
  */
-export function* policiesJudged(
+function* policiesJudged(
   schema: Examined,
   verdict: Verdict,
 ): Generator<PolicyOfTable & { readonly clauses: readonly JudgedClause[] }> {

@@ -71,11 +71,9 @@ test('fails where a row that FORCE hides breaks the constraint, and changes noth
 test('takes back what it has changed when a later statement fails', async () => {
   await run('alter table shop.notes no force row level security; alter table shop.lines alter n type bigint')
   const report = await diagnose(database.admin, options)
-  const broken = [...report.findings].map((finding) =>
-    finding.code === 'rls-not-forced'
-      ? { ...finding, fix: [...finding.fix, 'alter table shop.gone set logged'] }
-      : finding,
-  )
+  const [first] = report.findings
+  const impossible = first === undefined ? [] : [{ ...first, fix: ['alter table shop.gone set logged'] }]
+  const broken = [...report.findings, ...impossible]
 
   await expect(applyFix(database.admin, { ...report, findings: broken })).rejects.toThrow(FixFailedError)
 

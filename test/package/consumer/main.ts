@@ -4,6 +4,7 @@ import { vector } from '@electric-sql/pglite-pgvector'
 import { BaseRepository, createDatabase, lexicalEmbedder, MissingTenantError } from 'ibex-db'
 import type { DB, Scope, TableDefinition, TenantScope } from 'ibex-db'
 import { generateTypes } from 'ibex-db/codegen'
+import { diagnose } from 'ibex-db/doctor'
 import { createTenantTable, migrateToLatest } from 'ibex-db/migration'
 import { migrationProvider } from 'ibex-db/migrations'
 import type { ColumnType, Kysely } from 'kysely'
@@ -98,6 +99,9 @@ try {
 }
 expect('refuses to go without a tenant', refusal instanceof MissingTenantError)
 await database.close()
+const { findings } = await diagnose(target, { schemas: ['ibex_core', 'public'] })
+const errors = findings.filter(({ severity }) => severity === 'error')
+expect('is sound in the eyes of its own doctor', errors.length === 0)
 await target.embedded.close()
 
 function expect(promise: string, holds: boolean): void {
