@@ -5,7 +5,7 @@ import type { RagDocument } from '../../types/database.d.ts'
 export type DocumentChunk = Omit<RagDocument, 'embedding' | 'search_vector'>
 
 /** The columns of a {@link DocumentChunk}, of the table under the name `chunk`. */
-export const chunkColumns = [
+export const chunkColumns: readonly `chunk.${keyof DocumentChunk}`[] = [
   'chunk.org_id',
   'chunk.id',
   'chunk.document_id',
@@ -18,4 +18,4 @@ export const chunkColumns = [
   'chunk.metadata',
   'chunk.created_at',
   'chunk.updated_at',
-] as const satisfies readonly `chunk.${keyof DocumentChunk}`[]
+]
