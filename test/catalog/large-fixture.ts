@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import type { DB } from '../../types/database.d.ts'
-import type { FixtureIds } from './repository-calls.ts'
+import type { FixtureIds } from './own-calls.ts'
 
 /** How many rows a tenant has in the tables that grow with its use; fewer in the others. */
 export interface FixtureSize {

@@ -10,7 +10,8 @@ import { skipOnEmbedded } from '../support/skip.ts'
 import { type TestDatabase, setup } from '../support/setup.ts'
 import { serverUrl } from '../support/server-url.ts'
 import { fillTenants, readIds } from './large-fixture.ts'
-import { type FixtureIds, everyCall } from './repository-calls.ts'
+import type { FixtureIds } from './own-calls.ts'
+import { everyCall } from './repository-calls.ts'
 
 describe('as the app role, with a large and a small tenant', skipOnEmbedded('it has no auto_explain'), () => {
   let database: TestDatabase

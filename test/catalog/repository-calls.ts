@@ -1,19 +1,8 @@
 /** A call of every method of every repository, for the test of their plans. */
 import type { PointsInput } from '../../src/commerce/points-input.ts'
-import type { BaseRepository } from '../../src/repository/base-repository.ts'
 import type { TenantTransaction } from '../../src/tenant-scope.ts'
-import type { DB } from '../../types/database.d.ts'
-
-/** A tenant of the fixture, and the ids of its rows. */
-export interface FixtureIds {
-  readonly orgId: string
-  /** The id of the first row of a table: of an execution, one that is running. */
-  first(table: string): string
-  /** The id of the second row of a table. */
-  of(table: string): string
-  /** The id of the last row of a table: the one that fewest others refer to. */
-  last(table: string): string
-}
+import { memoryCalls } from './memory-calls.ts'
+import type { AnyRepository, Call, FixtureIds, OwnCalls, Repositories } from './own-calls.ts'
 
 /** One call, and whether it concerns few rows of a tenant however many there are. */
 export interface RepositoryCall {
@@ -22,26 +11,11 @@ export interface RepositoryCall {
   readonly call: (trx: TenantTransaction, ids: FixtureIds) => Promise<unknown>
 }
 
-/** A repository of whatever table, for what all have in common. */
-type AnyRepository = BaseRepository<DB, 'ibex_core.agents'>
-type Repositories = {
-  [
-    P in keyof TenantTransaction as TenantTransaction[P] extends { findById: unknown } ? P : never
-  ]: TenantTransaction[P]
-}
-type OwnMethod<R> = Exclude<keyof R, keyof AnyRepository>
-type Call<R> = (repository: R, ids: FixtureIds) => Promise<unknown>
-/** Every method that a repository adds to the base: leaving one out is an error of types. */
-type OwnCalls = {
-  readonly [P in keyof Repositories]: { readonly [M in OwnMethod<Repositories[P]>]: Call<Repositories[P]> }
-}
-
 function lastHours(hours: number): { readonly from: Date; readonly to: Date } {
   const to = new Date()
   return { from: new Date(to.getTime() - hours * 3_600_000), to }
 }
 
-const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
 const longEmbedding = Array.from({ length: 1_536 }, (_, index) => Math.sin(index))
 
 const attachment = {
@@ -176,35 +150,7 @@ const ownCalls: OwnCalls = {
     latest: async (checkpoints, ids) => await checkpoints.latest(ids.of('sessions')),
     since: async (checkpoints, ids) => await checkpoints.since(ids.of('sessions'), -1),
   },
-  memories: {
-    add: async (memories, ids) =>
-      await memories.add({
-        agentId: ids.of('agents'),
-        content: 'New.',
-        embedding,
-        category: 'factual',
-        tags: ['a'],
-      }),
-    addMany: async (memories, ids) =>
-      await memories.addMany([
-        { agentId: ids.of('agents'), content: 'The user likes number 1.', embedding, category: 'factual' },
-        { agentId: null, content: 'New.', embedding, category: 'factual', tags: ['a'] },
-      ]),
-    findSimilar: async (memories, ids) =>
-      await memories.findSimilar({
-        embedding,
-        agentId: ids.of('agents'),
-        tags: ['tag-0'],
-        minConfidence: 0.1,
-      }),
-    tagsOf: async (memories, ids) => await memories.tagsOf(ids.of('memories')),
-    addTags: async (memories, ids) => await memories.addTags(ids.of('memories'), ['new']),
-    removeTags: async (memories, ids) => await memories.removeTags(ids.of('memories'), ['tag-0']),
-  },
-  memoryVersions: {},
-  memoryRelationships: {},
-  memoryTags: {},
-  memoryUsage: {},
+  ...memoryCalls,
   documents: {
     ingest: async (documents) => {
       const chunks = [

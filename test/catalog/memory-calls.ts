@@ -1,0 +1,39 @@
+/** The calls of the repositories of memories, for the test of their plans. */
+import type { OwnCalls } from './own-calls.ts'
+
+type Property = 'memories' | 'memoryVersions' | 'memoryRelationships' | 'memoryTags' | 'memoryUsage'
+
+const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
+
+/** A call of every method that these repositories add to the base. */
+export const memoryCalls: Pick<OwnCalls, Property> = {
+  memories: {
+    add: async (memories, ids) =>
+      await memories.add({
+        agentId: ids.of('agents'),
+        content: 'New.',
+        embedding,
+        category: 'factual',
+        tags: ['a'],
+      }),
+    addMany: async (memories, ids) =>
+      await memories.addMany([
+        { agentId: ids.of('agents'), content: 'The user likes number 1.', embedding, category: 'factual' },
+        { agentId: null, content: 'New.', embedding, category: 'factual', tags: ['a'] },
+      ]),
+    findSimilar: async (memories, ids) =>
+      await memories.findSimilar({
+        embedding,
+        agentId: ids.of('agents'),
+        tags: ['tag-0'],
+        minConfidence: 0.1,
+      }),
+    tagsOf: async (memories, ids) => await memories.tagsOf(ids.of('memories')),
+    addTags: async (memories, ids) => await memories.addTags(ids.of('memories'), ['new']),
+    removeTags: async (memories, ids) => await memories.removeTags(ids.of('memories'), ['tag-0']),
+  },
+  memoryVersions: {},
+  memoryRelationships: {},
+  memoryTags: {},
+  memoryUsage: {},
+}
