@@ -16,6 +16,7 @@ import { TeamRepository } from './identity/team-repository.ts'
 import { TokenRepository } from './identity/token-repository.ts'
 import { UserRepository } from './identity/user-repository.ts'
 import { DocumentRepository } from './knowledge/document-repository.ts'
+import { MemoryRelationshipRepository } from './memory/memory-relationship-repository.ts'
 import { MemoryRepository } from './memory/memory-repository.ts'
 import { CanonItemRepository } from './projects/canon-item-repository.ts'
 import { ProjectRepository } from './projects/project-repository.ts'
@@ -110,8 +111,8 @@ export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
     return this.#plain(tables['ibex_core.memory_versions'])
   }
 
-  get memoryRelationships(): PlainRepository<'ibex_core.memory_relationships'> {
-    return this.#plain(tables['ibex_core.memory_relationships'])
+  get memoryRelationships(): MemoryRelationshipRepository {
+    return this.#make('memoryRelationships', (scope) => new MemoryRelationshipRepository(scope))
   }
 
   get memoryTags(): PlainRepository<'ibex_core.memory_tags'> {

@@ -1,18 +1,22 @@
 /** What agents remember. */
 import { sql } from 'kysely'
 import type { RawBuilder, SqlBool } from 'kysely'
-import type { DB, Memory, MemoryCategory } from '../../types/database.d.ts'
+import type { DB, Memory, MemoryCategory, MemoryVersion } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
 import { withSettings } from '../tenancy/query-settings.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import { searchSettings, toEmbedding } from '../vector/similarity-search.ts'
 import type { VectorInput } from '../vector/vector.ts'
 import { addMemories, addMemory } from './add-memory.ts'
 import type { AddOutcome } from './add-memory.ts'
+import { checkTime, readAsOf, readHistory, readSupersessionChain } from './memory-history.ts'
+import type { PastMemory } from './memory-history.ts'
 import { checkId, checkMemory, inRange, memoryDimension, toTags } from './memory-input.ts'
 import type { MemoryInput } from './memory-input.ts'
+import { checkUndo, undoMemory } from './undo-memory.ts'
+import type { UndoOptions } from './undo-memory.ts'
 
 /** What became of one memory: `duplicate` gives the memory that was there, unchanged. */
 export interface AddResult {
@@ -44,7 +48,7 @@ export interface SimilarOptions {
 /** A memory and its cosine similarity to what was searched for: 1 = same direction, 0 = unrelated, -1 = opposite. */
 export type SimilarMemory = Memory & { readonly similarity: number }
 
-/** Adds, tags and finds memories. */
+/** Adds, tags and finds memories, and tells their history. */
 export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   constructor(scope: Scope<DB>) {
     super(scope, tables['ibex_core.memories'])
@@ -149,6 +153,62 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
       .where(sql<SqlBool>`tag = any(${toTags(tags)})`)
       .executeTakeFirst()
     return Number(result.numDeletedRows)
+  }
+
+  /**
+   * Reads the versions of a memory, also of a soft-deleted one, the first one first; none when the tenant has no such memory.
+   *
+   * A trigger writes one whenever content, category, status, tier, importance, confidence, metadata or deletion changes, with
+   * the actor and the reason of the scope.
+   *
+   * @throws {InvalidArgumentError} when the id is no uuid.
+   */
+  async history(id: string): Promise<MemoryVersion[]> {
+    return await readHistory(this.scope.db, this.scope.orgId, checkUuid('id', id))
+  }
+
+  /**
+   * Reads a memory as it was at a time, or `undefined` when it did not exist then; `isDeleted` tells of one that was deleted.
+   *
+   * A change counts from the beginning of its transaction, to the millisecond.
+   *
+   * @throws {InvalidArgumentError} when the id is no uuid, or the time no valid Date.
+   */
+  async asOf(id: string, time: Date): Promise<PastMemory | undefined> {
+    const memory = { memoryId: checkUuid('id', id), time: checkTime('time', time) }
+    return await readAsOf(this.scope.db, this.scope.orgId, memory)
+  }
+
+  /**
+   * Reads the memories that led to this one, itself, and those that replaced it or took it in, the oldest first.
+   *
+   * Soft-deleted ones are among them, or the chain would break there. It is followed 1,000 steps each way, and a cycle gives
+   * each memory once.
+   *
+   * @throws {InvalidArgumentError} when the id is no uuid.
+   */
+  async supersessionChain(id: string): Promise<Memory[]> {
+    return await readSupersessionChain(this.scope.db, this.scope.orgId, checkUuid('id', id))
+  }
+
+  /**
+   * Takes a memory back to one of its versions and returns it; that is a new version, so it can be undone as well.
+   *
+   * An embedding belongs to its content and is in no version: give that of the content when it differs. A memory that becomes
+   * active again is no longer superseded or merged. One that is as the version says gets no new version.
+   *
+   * ```ts
+   * await tenant.memories.undo(id, { to: 1, embedding: await embed(firstVersion.content) })
+   * ```
+   *
+   * @throws {RowNotFoundError} when the tenant has no such living memory (`table` says `memories`) or the memory no such version
+   *   (`memory_versions`).
+   * @throws {InvalidArgumentError} when the content differs and no embedding is given, or an argument is not what it should be.
+   * @throws {UniqueViolationError} when the agent has another active memory with that content.
+   */
+  async undo(id: string, options: UndoOptions): Promise<Memory> {
+    const undo = checkUndo(id, options)
+    return await this.scope.atomically(async ({ db }) => await undoMemory(db, this.scope.orgId, undo))
   }
 
   #conditions({ agentId, category, minConfidence, tags }: SimilarOptions): RawBuilder<SqlBool>[] {

@@ -31,9 +31,29 @@ export const memoryCalls: Pick<OwnCalls, Property> = {
     tagsOf: async (memories, ids) => await memories.tagsOf(ids.of('memories')),
     addTags: async (memories, ids) => await memories.addTags(ids.of('memories'), ['new']),
     removeTags: async (memories, ids) => await memories.removeTags(ids.of('memories'), ['tag-0']),
+    history: async (memories, ids) => await memories.history(ids.of('memories')),
+    asOf: async (memories, ids) => await memories.asOf(ids.of('memories'), new Date()),
+    supersessionChain: async (memories, ids) => {
+      const [from, to] = [ids.first('memories'), ids.of('memories')]
+      await memories.update(from, { status: 'superseded', superseded_by: to })
+      await memories.update(ids.last('memories'), { status: 'merged', merged_into: from })
+      await memories.supersessionChain(from)
+    },
+    undo: async (memories, ids) => await memories.undo(ids.of('memories'), { to: 1, embedding }),
   },
   memoryVersions: {},
-  memoryRelationships: {},
+  memoryRelationships: {
+    relate: async (relationships, ids) =>
+      await relationships.relate(ids.of('memories'), ids.last('memories'), 'refines'),
+    unrelate: async (relationships, ids) =>
+      await relationships.unrelate(ids.first('memories'), ids.of('memories'), 'supports'),
+    neighbours: async (relationships, ids) => {
+      const types = ['supports', 'refines'] as const
+      for (const direction of ['out', 'in', 'both'] as const)
+        await relationships.neighbours(ids.of('memories'), { depth: 5, direction, types })
+    },
+    contradictions: async (relationships, ids) => await relationships.contradictions(ids.of('memories')),
+  },
   memoryTags: {},
   memoryUsage: {},
 }
