@@ -193,6 +193,18 @@ export class NotRunningError extends IbexError {
   }
 }
 
+/** Raised when a request is repeated with other content than it had the first time; what it made then stays as it is. */
+export class RequestConflictError extends IbexError {
+  override readonly name = 'RequestConflictError'
+  override readonly code = 'request_conflict'
+  readonly table: string
+
+  constructor(table: string) {
+    super(`the request was made before with other content in "${table}": give a new request an id of its own`)
+    this.table = table
+  }
+}
+
 /** Raised when a user is not in the status from which the change starts; `status` is the one that the user is in. */
 export class UserStatusError extends IbexError {
   override readonly name = 'UserStatusError'

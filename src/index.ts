@@ -141,7 +141,8 @@ export type { SessionStart, SessionWithMessages } from './sessions/session-repos
 export { sweepExpiredSessions } from './sessions/expired-sessions.ts'
 export type { ExpiredSession, SweepOptions } from './sessions/expired-sessions.ts'
 export { CheckpointRepository } from './sessions/checkpoint-repository.ts'
-export type { CheckpointInput } from './sessions/checkpoint-repository.ts'
+export type { CheckpointInput } from './sessions/append-checkpoint.ts'
+export type { ForkOptions } from './sessions/fork-session.ts'
 export { MemoryRepository } from './memory/memory-repository.ts'
 export type { AddManyResult, AddResult, SimilarMemory, SimilarOptions } from './memory/memory-repository.ts'
 export type { AddOutcome } from './memory/add-memory.ts'
@@ -203,6 +204,7 @@ export {
   ProductUnavailableError,
   QueryCanceledError,
   ReadOnlyTransactionError,
+  RequestConflictError,
   RowNotFoundError,
   SerializationFailureError,
   ServerUnavailableError,

@@ -1,31 +1,18 @@
 /** What happened in each turn of a session. */
 import { sql } from 'kysely'
-import type { Checkpoint, DB, JsonObject } from '../../types/database.d.ts'
+import type { SqlBool } from 'kysely'
+import type { Checkpoint, DB, Session } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
-import { RowNotFoundError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkText, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
+import { appendCheckpoint, appendCheckpointOnce } from './append-checkpoint.ts'
+import type { CheckpointInput } from './append-checkpoint.ts'
+import { forkSession } from './fork-session.ts'
+import type { ForkOptions } from './fork-session.ts'
 
-/** One turn of a session. */
-export interface CheckpointInput {
-  readonly sessionId: string
-  /** Default: the turn after the session's last one. */
-  readonly turnIndex?: number
-  readonly requestId?: string | null
-  readonly messagesHash?: string | null
-  readonly completionHash?: string | null
-  readonly inputTokens?: number
-  readonly outputTokens?: number
-  readonly model?: string | null
-  readonly provider?: string | null
-  readonly latencyMs?: number | null
-  readonly providerRequestId?: string | null
-  readonly isStreaming?: boolean
-  readonly isComplete?: boolean
-  /** What a resume from this turn needs. */
-  readonly state?: JsonObject
-}
+/** The session counts its turns in an integer, one more than the last index. */
+const maxTurn = 2_147_483_646
 
 /** Appends and reads checkpoints; they never change. */
 export class CheckpointRepository extends BaseRepository<DB, 'ibex_core.checkpoints'> {
@@ -34,47 +21,66 @@ export class CheckpointRepository extends BaseRepository<DB, 'ibex_core.checkpoi
   }
 
   /**
-   * Appends a turn and adds it to the session's counters, in one statement.
+   * Appends a turn and adds it to the session's counters, in one statement; with a `requestId`, in one transaction.
    *
-   * The session's row is locked first, so concurrent turns get consecutive numbers.
+   * The session's row is locked first, so concurrent turns get consecutive numbers. A request that was appended to the
+   * session before adds nothing: the checkpoint of the first time is returned, whatever tokens and state are given now.
    *
-   * @throws {InvalidArgumentError} when the turn is no whole number of at least 0.
+   * @throws {InvalidArgumentError} when the session is no uuid, the turn no whole number of at least 0, or the request blank.
+   * @throws {RequestConflictError} when the request was appended before with another turn or other hashes.
    * @throws {RowNotFoundError} when the tenant has no such session.
    * @throws {UniqueViolationError} when the session has a checkpoint of this turn.
    */
   async append(input: CheckpointInput): Promise<Checkpoint> {
-    const {
-      inputTokens = 0,
-      outputTokens = 0,
-      latencyMs = null,
-      turnIndex = null,
-      isStreaming = false,
-      isComplete = true,
-    } = input
-    if (turnIndex !== null) checkWholeNumber('turnIndex', turnIndex, 0)
-    const { rows } = await sql<Checkpoint>`with session as (
-      update ibex_core.sessions set
-        turn_count = greatest(turn_count, coalesce(${turnIndex}::int, turn_count) + 1),
-        total_input_tokens = total_input_tokens + ${inputTokens},
-        total_output_tokens = total_output_tokens + ${outputTokens},
-        total_latency_ms = total_latency_ms + coalesce(${latencyMs}::int, 0)
-      where org_id = ${this.scope.orgId} and id = ${input.sessionId} and deleted_at is null
-      returning id, agent_id, coalesce(${turnIndex}::int, turn_count - 1) as turn_index
+    checkUuid('sessionId', input.sessionId)
+    if (input.turnIndex !== undefined) checkWholeNumber('turnIndex', input.turnIndex, 0, maxTurn)
+    const { requestId = null } = input
+    if (requestId === null) return await appendCheckpoint(this.scope.db, this.scope.orgId, input)
+    const request = { ...input, requestId: checkText('requestId', requestId, 1_000) }
+    return await this.scope.atomically(
+      async ({ db }) => await appendCheckpointOnce(db, this.scope.orgId, request),
     )
-    insert into ibex_core.checkpoints (org_id, session_id, agent_id, turn_index, request_id, messages_hash, completion_hash,
-      input_tokens, output_tokens, model, provider, latency_ms, provider_request_id, is_streaming, is_complete, state)
-    select ${this.scope.orgId}, id, agent_id, turn_index, ${input.requestId ?? null}, ${input.messagesHash ?? null},
-      ${input.completionHash ?? null}, ${inputTokens}, ${outputTokens}, ${input.model ?? null}, ${input.provider ?? null},
-      ${latencyMs}::int, ${input.providerRequestId ?? null}, ${isStreaming}, ${isComplete}, ${input.state ?? {}}
-    from session returning *`.execute(this.scope.db)
-    const [checkpoint] = rows
-    if (checkpoint === undefined) throw new RowNotFoundError('ibex_core.sessions')
-    return checkpoint
   }
 
   /** Reads the last turn of a session, or `undefined` before the first. */
   async latest(sessionId: string): Promise<Checkpoint | undefined> {
     return await this.findOne({ session_id: sessionId }, { orderBy: { turn_index: 'desc' } })
+  }
+
+  /**
+   * Reads the checkpoint to go on from: the last complete turn of a session, or `undefined` when it has none.
+   *
+   * Turns after it broke off. A soft-deleted session has nothing to resume.
+   *
+   * @throws {InvalidArgumentError} when the id is no uuid.
+   */
+  async resume(sessionId: string): Promise<Checkpoint | undefined> {
+    const living = sql<SqlBool>`exists (select from ibex_core.sessions
+      where org_id = ${this.scope.orgId} and id = ${checkUuid('sessionId', sessionId)} and deleted_at is null)`
+    return await this.selectQuery()
+      .selectAll()
+      .where('session_id', '=', sessionId)
+      .where('is_complete', '=', true)
+      .where(living)
+      .orderBy('turn_index', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+  }
+
+  /**
+   * Starts a session of the same agent, user and project with copies of the turns up to `atTurn`, and returns it.
+   *
+   * One statement. Its counters are those of the copied turns, `forked_from` and `forked_at_turn` are added to its
+   * metadata. Messages stay with the first session: what a resume needs is in the state of its checkpoints.
+   *
+   * @throws {InvalidArgumentError} when the id is no uuid, or the turn no whole number of at least 0.
+   * @throws {RowNotFoundError} when the tenant has no such session, or the session no checkpoint of this turn.
+   * @throws {UniqueViolationError} when the agent has a session with this external id.
+   */
+  async fork(sessionId: string, options: ForkOptions): Promise<Session> {
+    checkUuid('sessionId', sessionId)
+    checkWholeNumber('atTurn', options.atTurn, 0, maxTurn)
+    return await forkSession(this.scope.db, this.scope.orgId, { sessionId, ...options })
   }
 
   /** Reads the turns after `turnIndex`, in order; -1 gives all of them. */

@@ -147,6 +147,15 @@ const ownCalls: OwnCalls = {
   attachments: {},
   checkpoints: {
     append: async (checkpoints, ids) => await checkpoints.append({ sessionId: ids.of('sessions') }),
+    resume: async (checkpoints, ids) => await checkpoints.resume(ids.of('sessions')),
+    fork: async (checkpoints, ids) => {
+      const { turn_index: atTurn } = await checkpoints.append({
+        sessionId: ids.of('sessions'),
+        requestId: 'new',
+      })
+      await checkpoints.append({ sessionId: ids.of('sessions'), requestId: 'new' })
+      await checkpoints.fork(ids.of('sessions'), { atTurn })
+    },
     latest: async (checkpoints, ids) => await checkpoints.latest(ids.of('sessions')),
     since: async (checkpoints, ids) => await checkpoints.since(ids.of('sessions'), -1),
   },
