@@ -106,12 +106,12 @@ export interface CatalogPolicy {
   readonly functions: readonly string[]
 }
 
-/** A key, foreign key, exclusion or check constraint that the table itself declares. */
+/** A constraint that the table itself declares; of NOT NULL ones only those that were never validated. */
 export interface CatalogConstraint {
   readonly relation: string
   readonly name: string
   readonly sql: string
-  readonly kind: 'primary key' | 'unique' | 'exclusion' | 'foreign key' | 'check'
+  readonly kind: 'primary key' | 'unique' | 'exclusion' | 'foreign key' | 'check' | 'not null'
   readonly columns: readonly string[]
   readonly target: string | null
   readonly targetColumns: readonly string[]
@@ -137,6 +137,8 @@ export interface CatalogIndex {
   readonly isOfConstraint: boolean
   readonly isValid: boolean
   readonly isPartitioned: boolean
+  /** It leaves rows out: WHERE. */
+  readonly isPartial: boolean
   /** The indexed columns in their order, null for an expression. */
   readonly columns: readonly (string | null)[]
   /** Of each column: true when no operator that searches it is leakproof, so that row-level security keeps it unused. */

@@ -10,6 +10,7 @@ import type {
   CatalogRelation,
   CatalogRole,
 } from './catalog.ts'
+import { readTokens } from './expression.ts'
 import { comparisonsIn, judge, readsSetting } from './judge-policy.ts'
 import type { RowNames, Verdict } from './judge-policy.ts'
 import type { ResolvedDoctorOptions } from './options.ts'
@@ -26,7 +27,7 @@ export interface Examined {
   readonly tenantTables: readonly TenantTable[]
   /** The partitions of tenant tables, at any depth. */
   readonly partitions: readonly TenantPartition[]
-  /** Names, with their schemas, of the functions that read the tenant's setting. */
+  /** The functions that read the tenant's setting, by their names with and without the schema. */
   readonly tenantFunctions: ReadonlySet<string>
   /** By the type of the tenant column: the expression with which most policies compare it. */
   readonly tenantValues: ReadonlyMap<string, string>
@@ -77,9 +78,7 @@ export function examine(catalog: Catalog, options: ResolvedDoctorOptions): Exami
   const relations = new Map(catalog.relations.map((relation) => [relation.id, relation]))
   const grants = Map.groupBy(catalog.grants, ({ on, id }) => `${on} ${id}`)
   const reach = reachOf(catalog.roles, options.roles)
-  const tenantFunctions = new Set(
-    catalog.functions.filter(({ source }) => source.includes(options.setting)).map(({ name }) => name),
-  )
+  const tenantFunctions = readTenantFunctions(catalog, options)
   const tables = readTenantTables(catalog, options, { reach, tenantFunctions, grants })
   const rootOf = (id: string): TenantTable | undefined => {
     const parent = relations.get(id)?.partitionOf
@@ -101,6 +100,24 @@ export function examine(catalog: Catalog, options: ResolvedDoctorOptions): Exami
     tenantTable: rootOf,
     grantsOn: (on, id) => grants.get(`${on} ${id}`) ?? [],
   }
+}
+
+/** A function that calls one of them is one of them. */
+function readTenantFunctions(
+  { functions }: Catalog,
+  { setting }: ResolvedDoctorOptions,
+): ReadonlySet<string> {
+  const bodies = functions.map(({ name, source }) => ({ name, tokens: readTokens(source) }))
+  const reading = new Set<string>()
+  for (let before = -1; reading.size > before;) {
+    before = reading.size
+    for (const { name, tokens } of bodies) {
+      if (readsSetting(tokens, setting, reading)) {
+        reading.add(name).add(name.slice(name.lastIndexOf('.') + 1))
+      }
+    }
+  }
+  return reading
 }
 
 /** The names of these roles and of all that they are members of, at any distance. */

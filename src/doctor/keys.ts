@@ -100,14 +100,20 @@ export function replaceForeignKey(
   )
 }
 
-/** What stands after the columns: ON UPDATE, ON DELETE, DEFERRABLE. NOT VALID goes: a new constraint is checked at once. */
+/**
+ * What stands after the columns: ON UPDATE, ON DELETE with its own list of columns, DEFERRABLE. NOT VALID goes: a new
+ * constraint is checked at once.
+ */
 function actionsOf({ definition }: CatalogConstraint, emptied: readonly string[]): string {
-  const groups = readTokens(definition).filter(({ kind }) => kind === 'group')
-  const rest = definition.slice(groups[1]?.end ?? definition.length).replace(/ NOT VALID$/u, '')
-  return rest.replace(
-    /ON DELETE SET (NULL|DEFAULT)(?: \([^)]*\))?/u,
-    `ON DELETE SET $1 (${emptied.join(', ')})`,
-  )
+  const [, target, list] = readTokens(definition).filter(({ kind }) => kind === 'group')
+  const end = target?.end ?? definition.length
+  const rest =
+    list === undefined
+      ? definition.slice(end)
+      : `${definition.slice(end, list.start).trimEnd()}${definition.slice(list.end)}`
+  return rest
+    .replace(/ NOT VALID$/u, '')
+    .replace(/ON DELETE SET (?:NULL|DEFAULT)/u, (action) => `${action} (${emptied.join(', ')})`)
 }
 
 function hasKey({ indexes, relation }: TenantTable, columns: readonly string[]): boolean {
@@ -116,7 +122,7 @@ function hasKey({ indexes, relation }: TenantTable, columns: readonly string[]):
       index.isUnique &&
       index.isValid &&
       index.relation === relation.id &&
-      !/\) WHERE /u.test(index.definition) &&
+      !index.isPartial &&
       isSameSet(index.columns, columns),
   )
 }

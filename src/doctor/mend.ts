@@ -30,7 +30,9 @@ export function tenantCondition({ options, tenantValues }: Examined, { tenantCol
 export function createPolicy(schema: Examined, table: TenantTable): string {
   const condition = tenantCondition(schema, table)
   const roles = schema.appRoles.length === 0 ? '' : ` to ${appRoleList(schema)}`
-  return `create policy tenant_isolation on ${table.relation.sql}${roles} using (${condition}) with check (${condition})`
+  const isTaken = table.policies.some(({ name }) => name === 'tenant_isolation')
+  const name = isTaken ? 'tenant_isolation_of_app' : 'tenant_isolation'
+  return `create policy ${name} on ${table.relation.sql}${roles} using (${condition}) with check (${condition})`
 }
 
 /** Gives the clauses of a policy other conditions. */

@@ -11,9 +11,12 @@ export function callsPerRow(expression: string, called: readonly CatalogFunction
   })
 }
 
-/** Puts each of these calls into a sub-select of its own. */
+/** Puts each of these calls into a sub-select of its own; what stands inside another one goes with it. */
 export function wrapCalls(expression: string, calls: readonly Call[]): string {
-  return calls.toReversed().reduce((mended, { start, end }) => {
+  const outermost = calls.filter(
+    (call) => !calls.some((other) => other !== call && other.start <= call.start && call.end <= other.end),
+  )
+  return outermost.toReversed().reduce((mended, { start, end }) => {
     return `${mended.slice(0, start)}(select ${mended.slice(start, end)})${mended.slice(end)}`
   }, expression)
 }

@@ -14,7 +14,7 @@ export async function readConstraints<DB>(
   const { rows } = await sql<CatalogConstraint>`
     select k.conrelid::text as relation, k.conname::text as name, quote_ident(k.conname) as sql,
       case k.contype when 'p' then 'primary key' when 'u' then 'unique' when 'x' then 'exclusion' when 'f' then 'foreign key'
-        else 'check' end as kind,
+        when 'n' then 'not null' else 'check' end as kind,
       ${columnNames('k.conrelid', 'k.conkey')} as columns,
       nullif(k.confrelid, 0)::text as target, ${columnNames('k.confrelid', 'k.confkey')} as "targetColumns",
       case k.confdeltype when 'a' then 'no action' when 'r' then 'restrict' when 'c' then 'cascade' when 'n' then 'set null'
@@ -25,7 +25,7 @@ export async function readConstraints<DB>(
         and d.classid = 'pg_rewrite'::regclass) as "isUsedByView",
       pg_get_constraintdef(k.oid) as definition
     from pg_constraint as k join pg_class as c on c.oid = k.conrelid
-    where k.contype in ('p', 'u', 'x', 'f', 'c') and k.conparentid = 0 and k.conislocal
+    where (k.contype in ('p', 'u', 'x', 'f', 'c') or k.contype = 'n' and not k.convalidated) and k.conparentid = 0 and k.conislocal
       and c.relnamespace in ${examinedSchemas(options)}
     order by c.relnamespace::regnamespace::text, c.relname, k.conname`.execute(db)
   return rows
@@ -42,6 +42,7 @@ export async function readIndexes<DB>(
       i.indisunique as "isUnique",
       exists (select from pg_constraint as k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')) as "isOfConstraint",
       i.indisvalid and i.indisready as "isValid", x.relkind = 'I' as "isPartitioned",
+      i.indpred is not null as "isPartial",
       array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality as key (number, place)
         left join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = key.number and key.number > 0
         where key.place <= i.indnkeyatts order by key.place) as columns,

@@ -1,6 +1,7 @@
 /** What looks like a defect and is none. */
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import type { SkipOptions } from '../support/skip.ts'
 import { openClinic } from './clinic.ts'
 import type { Clinic } from './clinic.ts'
 import { fixtureRoles, healthySchema } from './healthy-schema.ts'
@@ -70,6 +71,10 @@ test.each([
     `create function shop.mine() returns bigint language sql stable security definer return (select count(*) from shop.orders where org_id = shop.current_tenant()); revoke all on function shop.mine() from public; grant execute on function shop.mine() to ${app}`,
   ],
   [
+    'a SECURITY DEFINER function that asks for the tenant by a name without schema',
+    `create function shop.mine() returns bigint language sql stable security definer set search_path = pg_catalog, shop, pg_temp as 'select count(*) from shop.orders where org_id = current_tenant()'; revoke all on function shop.mine() from public; grant execute on function shop.mine() to ${app}`,
+  ],
+  [
     'a SECURITY DEFINER function of an owner whom the policies hold',
     `create function shop.mine() returns bigint language sql stable security definer set search_path = '' as 'select count(*) from shop.orders'; revoke all on function shop.mine() from public; grant execute on function shop.mine() to ${app}; alter function shop.mine() owner to ${roles.search}`,
   ],
@@ -91,6 +96,29 @@ test.each([
     expect(findings).toEqual([])
   })
 })
+
+test(
+  'finds a NOT NULL that was never validated',
+  skipOnServer('NOT NULL can be NOT VALID since PostgreSQL 18, which the embedded engine is'),
+  async () => {
+    await clinic.undone(async () => {
+      await clinic.run(`alter table shop.bookings alter org_id drop not null,
+        add constraint required not null org_id not valid`)
+      const { findings } = await clinic.examine({ roles: [app] })
+      expect(findings.map(({ code, object, fix }) => ({ code, object, fix }))).toEqual([
+        {
+          code: 'constraint-not-valid',
+          object: 'constraint required on shop.bookings',
+          fix: [
+            'alter table shop.bookings no force row level security',
+            'alter table shop.bookings validate constraint required',
+            'alter table shop.bookings force row level security',
+          ],
+        },
+      ])
+    })
+  },
+)
 
 test('leaves out the tables and functions of an extension, and its schema', async () => {
   await clinic.undone(async () => {
@@ -137,6 +165,31 @@ test('finds the tenant table that only a policy tells, whatever its column is ca
   })
 })
 
+test('finds it through a function that calls another one', async () => {
+  await clinic.undone(async () => {
+    await clinic.run(`create function shop.tenant() returns uuid language sql stable as 'select shop.current_tenant()';
+      create table shop.notes (workspace uuid not null primary key); alter table shop.notes enable row level security;
+      create policy p on shop.notes to ${app} using (workspace = (select shop.tenant()))`)
+    const { findings } = await clinic.examine({ roles: [app] })
+    expect(findings.map(({ code, object }) => `${code} ${object}`)).toEqual([
+      'rls-not-forced table shop.notes',
+    ])
+  })
+})
+
+test('finds the table of the tenants by the keys that refer to it', async () => {
+  await clinic.undone(async () => {
+    await clinic.run(
+      'drop policy by_tenant on shop.organizations; drop policy for_system on shop.organizations',
+    )
+    await clinic.run('alter table shop.organizations disable row level security')
+    const { findings } = await clinic.examine({ roles: [app] })
+    expect(findings.map(({ code, object }) => `${code} ${object}`)).toEqual([
+      'rls-disabled table shop.organizations',
+    ])
+  })
+})
+
 test('counts what it has examined', async () => {
   const { examined } = await clinic.examine({ roles: [app] })
   expect(examined).toEqual({ tenantTables: 6, partitions: 2, others: 6, rules: 54 })
@@ -150,3 +203,9 @@ test('changes nothing: a transaction that is read-only is enough', async () => {
     expect((await clinic.examine({ roles: [app] })).findings).toEqual([])
   })
 })
+
+function skipOnServer(reason: string): SkipOptions {
+  return inject('access').backend === 'embedded'
+    ? { skip: false, meta: {} }
+    : { skip: true, meta: { skipReason: reason } }
+}

@@ -30,6 +30,12 @@ test('prints what is wrong with the schema of a tutorial', async () => {
   await expect(text).toMatchFileSnapshot('tutorial-report.txt')
 })
 
+test('names each finding differently, so that a baseline can accept one alone', async () => {
+  const { findings } = await clinic.examine(options)
+  const names = findings.map(({ code, object }) => `${code} ${object}`)
+  expect(new Set(names).size).toBe(names.length)
+})
+
 test('prints a script that mends what a statement can mend, and says what is left to people', async () => {
   const script = fixScript(await withPlainRoles(clinic.examine(options)))
   await expect(script).toMatchFileSnapshot('tutorial-fix.sql')

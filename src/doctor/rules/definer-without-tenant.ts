@@ -1,6 +1,8 @@
 import type { CatalogFunction } from '../catalog.ts'
 import { definers } from '../definers.ts'
 import type { Examined, TenantTable } from '../examine.ts'
+import { readTokens } from '../expression.ts'
+import { readsSetting } from '../judge-policy.ts'
 import { functionObject } from '../objects.ts'
 import type { Rule } from '../rule.ts'
 
@@ -28,8 +30,7 @@ export const definerWithoutTenant: Rule = {
 }
 
 function asksForTenant({ options, tenantFunctions }: Examined, { source }: CatalogFunction): boolean {
-  if (source.includes(options.setting)) return true
-  return [...tenantFunctions].some((name) => source.includes(`${name.slice(name.lastIndexOf('.') + 1)}(`))
+  return readsSetting(readTokens(source), options.setting, tenantFunctions)
 }
 
 function names({ source }: CatalogFunction, { relation }: TenantTable): boolean {

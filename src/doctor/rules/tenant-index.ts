@@ -16,7 +16,7 @@ export const tenantIndex: Rule = {
           index.relation === relation.id &&
           index.isValid &&
           index.columns[0] === tenantColumn.name &&
-          !/\) WHERE /u.test(index.definition),
+          !index.isPartial,
       )
       if (hasIndex) continue
       yield {

@@ -53,6 +53,14 @@ export function keysDefects({ app }: FixtureRoles): readonly Defect[] {
     },
     {
       code: 'foreign-key-empties-tenant',
+      name: 'set null with the tenant among the columns',
+      plant:
+        'alter table shop.orders add "a)$&" uuid, add constraint refers foreign key (org_id, "a)$&") references shop.customers on delete set null (org_id, "a)$&")',
+      objects: ['constraint refers on shop.orders'],
+      ...mended,
+    },
+    {
+      code: 'foreign-key-empties-tenant',
       name: 'set null of the tenant alone',
       plant:
         'alter table shop.orders add constraint of_org foreign key (org_id) references shop.organizations on delete set null',

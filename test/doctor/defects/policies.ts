@@ -50,6 +50,14 @@ export function policiesDefects({ app }: FixtureRoles): readonly Defect[] {
     },
     {
       code: 'policy-missing',
+      name: 'a policy of this name for another role',
+      plant:
+        'drop policy by_tenant on shop.orders; alter policy for_system on shop.orders rename to tenant_isolation',
+      objects: [orders],
+      ...mended,
+    },
+    {
+      code: 'policy-missing',
       name: 'a policy that only narrows',
       plant: `drop policy by_tenant on shop.orders; create policy by_tenant on shop.orders as restrictive to ${app} using (${held})`,
       objects: [orders],
@@ -161,6 +169,13 @@ export function policiesDefects({ app }: FixtureRoles): readonly Defect[] {
       code: 'policy-per-row',
       name: 'a bare call',
       plant: policy('org_id = shop.current_tenant()'),
+      objects: [byTenant],
+      ...mended,
+    },
+    {
+      code: 'policy-per-row',
+      name: 'a call in a call',
+      plant: `create function shop.parse(text) returns uuid language sql stable return nullif($1, '')::uuid; ${policy("org_id = shop.parse(current_setting('app.current_org_id', true))")}`,
       objects: [byTenant],
       ...mended,
     },

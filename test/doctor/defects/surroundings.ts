@@ -78,6 +78,13 @@ export function surroundingsDefects({ app, search }: FixtureRoles): readonly Def
       ...byHand,
     },
     {
+      code: 'definer-without-tenant',
+      name: 'that writes the setting and does not read it',
+      plant: `create function shop.enter(org text) returns bigint language sql security definer set search_path = '' as $$ select set_config('app.current_org_id', org, true); select count(*) from shop.orders $$; revoke all on function shop.enter(text) from public; grant execute on function shop.enter(text) to ${app}`,
+      objects: ['function shop.enter(text)'],
+      ...byHand,
+    },
+    {
       code: 'publication-unfiltered',
       name: 'a table',
       plant: 'create publication everything for table shop.orders, shop.events',
