@@ -55,7 +55,7 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
     terminal.out.write(fixScript(report))
     if (values.apply !== true) return statusOf(report, values)
     const count = await applyFix({ url }, report)
-    terminal.err.write(`${count} statements were run\n`)
+    terminal.err.write(`statements that were run: ${count}\n`)
     report = await diagnose({ url }, options)
   }
   // what was mended is on the standard output already, as a script that stays one

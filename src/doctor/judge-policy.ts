@@ -28,9 +28,14 @@ export function judge(expression: string, names: RowNames): Verdict {
 
 function judgeTokens(tokens: readonly Token[], names: RowNames): Verdict {
   const [first, second] = tokens
+  if (keywordOf(tokens.at(-2)) === 'IS' && keywordOf(tokens.at(-1)) === 'TRUE') {
+    return judgeTokens(tokens.slice(0, -2), names)
+  }
   if (first?.kind === 'group' && tokens.length === 1 && !isSubselect(first))
     return judgeTokens(first.tokens, names)
   if (keywordOf(first) === 'CASE') return judgeAlternatives(branches(tokens), names)
+  if (keywordOf(first) === 'COALESCE' && second?.kind === 'group')
+    return judgeAlternatives(split(second.tokens, ','), names)
   const alternatives = split(tokens, 'OR')
   if (alternatives.length > 1) return judgeAlternatives(alternatives, names)
   const conditions = split(tokens, 'AND')
@@ -76,10 +81,11 @@ function branches(tokens: readonly Token[]): readonly (readonly Token[])[] {
   return results
 }
 
-function split(tokens: readonly Token[], separator: 'AND' | 'OR'): readonly (readonly Token[])[] {
+function split(tokens: readonly Token[], separator: 'AND' | 'OR' | ','): readonly (readonly Token[])[] {
   const parts: Token[][] = [[]]
   for (const token of tokens) {
-    if (keywordOf(token) === separator) parts.push([])
+    const isComma = token.kind === 'symbol' && token.text === ','
+    if ((isComma ? ',' : keywordOf(token)) === separator) parts.push([])
     else parts.at(-1)?.push(token)
   }
   return parts
@@ -102,15 +108,26 @@ function isConstant(tokens: readonly Token[]): boolean {
 function ties(tokens: readonly Token[], names: RowNames): boolean {
   const place = tokens.findIndex((token) => isEquality(token) || keywordOf(token) === 'IN')
   if (place === -1) {
-    const [name, group] = tokens
-    return name?.kind === 'word' && group?.kind === 'group' && tokens.length === 2 && mentions([group], names)
+    const [call] = callsIn(tokens, { inSubselects: false })
+    const isWhole = call?.start === tokens[0]?.start && call?.end === tokens.at(-1)?.end
+    return call !== undefined && isWhole && mentions([call.arguments], names)
   }
   const [left, right] = [tokens.slice(0, place), tokens.slice(place + 1)]
   if (keywordOf(left.at(-1)) === 'NOT') return false
   return (
-    (mentions(left, names) && !namesColumn(right, names.columns)) ||
-    (mentions(right, names) && !namesColumn(left, names.columns))
+    (isValue(left) && mentions(left, names) && !namesColumn(right, names.columns)) ||
+    (isValue(right) && mentions(right, names) && !namesColumn(left, names.columns))
   )
+}
+
+/** False for what is true or false itself: `(org_id = f()) = false` ties nothing. */
+function isValue(tokens: readonly Token[]): boolean {
+  return tokens.every((token) => {
+    if (token.kind === 'group') return isSubselect(token) || isValue(token.tokens)
+    return (
+      !/^[<>=!]+$/u.test(token.text) && !['IS', 'AND', 'OR', 'NOT', 'IN'].includes(keywordOf(token) ?? '')
+    )
+  })
 }
 
 function isEquality(token: Token): boolean {

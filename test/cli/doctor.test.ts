@@ -154,7 +154,7 @@ describe('with a database', skipOnEmbedded('the command takes the url of a serve
     const { status, out, err } = await doctor('--fix', '--apply')
     expect(status).toBe(0)
     expect(out).toContain('alter table shop.notes force row level security;')
-    expect(err).toContain('1 statements were run')
+    expect(err).toContain('statements that were run: 1')
     expect(err).toContain('1 for information')
   })
 
