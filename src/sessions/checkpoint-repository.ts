@@ -4,7 +4,7 @@ import type { SqlBool } from 'kysely'
 import type { Checkpoint, DB, Session } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkText, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkFilledText, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import { appendCheckpoint, appendCheckpointOnce } from './append-checkpoint.ts'
 import type { CheckpointInput } from './append-checkpoint.ts'
@@ -36,7 +36,7 @@ export class CheckpointRepository extends BaseRepository<DB, 'ibex_core.checkpoi
     if (input.turnIndex !== undefined) checkWholeNumber('turnIndex', input.turnIndex, 0, maxTurn)
     const { requestId = null } = input
     if (requestId === null) return await appendCheckpoint(this.scope.db, this.scope.orgId, input)
-    const request = { ...input, requestId: checkText('requestId', requestId, 1_000) }
+    const request = { ...input, requestId: checkFilledText('requestId', requestId, 1_000) }
     return await this.scope.atomically(
       async ({ db }) => await appendCheckpointOnce(db, this.scope.orgId, request),
     )
