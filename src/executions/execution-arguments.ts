@@ -1,7 +1,7 @@
 /** Checks of what is recorded, made before any SQL. */
 import type { JsonText, JsonValue } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { checkText } from '../tenancy/arguments.ts'
+import { checkDate, checkText } from '../tenancy/arguments.ts'
 import type { TextLength } from '../tenancy/arguments.ts'
 
 /** A span of time: `from` belongs to it, `to` does not. */
@@ -34,12 +34,6 @@ export function toJsonText(name: string, value: JsonValue): JsonText {
   if (text === undefined) throw new InvalidArgumentError(name, 'cannot be written as JSON')
   // the brand of a text that JSON.stringify has written
   return text as JsonText
-}
-
-/** @throws {InvalidArgumentError} when it is no date, or an invalid one. */
-export function checkDate(name: string, date: unknown): Date {
-  if (date instanceof Date && !Number.isNaN(date.getTime())) return date
-  throw new InvalidArgumentError(name, 'must be a valid Date')
 }
 
 /** @throws {InvalidArgumentError} when an end is no valid date, or the last comes before the first. */

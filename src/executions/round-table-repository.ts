@@ -5,9 +5,9 @@ import type { DB, JsonObject, JsonValue, LlmRoundTableResult } from '../../types
 import { tables } from '../../types/tables.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkText, checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkDate, checkText, checkWholeNumber } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { checkDate, toJsonText } from './execution-arguments.ts'
+import { toJsonText } from './execution-arguments.ts'
 
 /** The result of a round table. */
 export interface RoundTableResult {

@@ -2,7 +2,6 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { DB, Memory, MemoryVersion } from '../../types/database.d.ts'
-import { InvalidArgumentError } from '../errors.ts'
 
 /** A memory as it was at a time: the version that held then. */
 export type PastMemory = MemoryVersion & {
@@ -12,12 +11,6 @@ export type PastMemory = MemoryVersion & {
 
 /** How far a chain is followed each way: it ends what would go round a cycle for ever. */
 const maxSteps = 1_000
-
-/** @throws {InvalidArgumentError} when it is no date, or an invalid one. */
-export function checkTime(name: string, time: unknown): Date {
-  if (time instanceof Date && !Number.isNaN(time.getTime())) return time
-  throw new InvalidArgumentError(name, 'must be a valid Date')
-}
 
 /** Reads the versions of a memory, the first one first. */
 export async function readHistory(db: Kysely<DB>, orgId: string, memoryId: string): Promise<MemoryVersion[]> {

@@ -4,14 +4,14 @@ import type { RawBuilder, SqlBool } from 'kysely'
 import type { DB, Memory, MemoryCategory, MemoryVersion } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
-import { checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
+import { checkDate, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
 import { withSettings } from '../tenancy/query-settings.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import { searchSettings, toEmbedding } from '../vector/similarity-search.ts'
 import type { VectorInput } from '../vector/vector.ts'
 import { addMemories, addMemory } from './add-memory.ts'
 import type { AddOutcome } from './add-memory.ts'
-import { checkTime, readAsOf, readHistory, readSupersessionChain } from './memory-history.ts'
+import { readAsOf, readHistory, readSupersessionChain } from './memory-history.ts'
 import type { PastMemory } from './memory-history.ts'
 import { checkId, checkMemory, inRange, memoryDimension, toTags } from './memory-input.ts'
 import type { MemoryInput } from './memory-input.ts'
@@ -175,7 +175,7 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    * @throws {InvalidArgumentError} when the id is no uuid, or the time no valid Date.
    */
   async asOf(id: string, time: Date): Promise<PastMemory | undefined> {
-    const memory = { memoryId: checkUuid('id', id), time: checkTime('time', time) }
+    const memory = { memoryId: checkUuid('id', id), time: checkDate('time', time) }
     return await readAsOf(this.scope.db, this.scope.orgId, memory)
   }
 

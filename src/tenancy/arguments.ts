@@ -101,6 +101,16 @@ export function checkWholeNumber(name: string, value: unknown, least: number, mo
 }
 
 /**
+ * Checks a moment, and returns it.
+ *
+ * @throws {InvalidArgumentError} when it is no date, or an invalid one.
+ */
+export function checkDate(name: string, date: unknown): Date {
+  if (date instanceof Date && !Number.isNaN(date.getTime())) return date
+  throw new InvalidArgumentError(name, 'must be a valid Date')
+}
+
+/**
  * Checks that an object of options holds none but the known ones: one that is misspelt in untyped code would be ignored.
  *
  * @throws {InvalidArgumentError} when it holds another; `what` is how the message calls it.
