@@ -27,6 +27,8 @@ import * as createModels from './20261124_0024_create_models.ts'
 import * as createExecutions from './20261124_0025_create_executions.ts'
 import * as createCommerce from './20261124_0026_create_commerce.ts'
 import * as createPoints from './20261124_0027_create_points.ts'
+import * as completeMemories from './20261124_0029_complete_memories.ts'
+import * as createAddMemories from './20261124_0030_create_add_memories.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -64,5 +66,7 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0025_create_executions': createExecutions,
       '20261124_0026_create_commerce': createCommerce,
       '20261124_0027_create_points': createPoints,
+      '20261124_0029_complete_memories': completeMemories,
+      '20261124_0030_create_add_memories': createAddMemories,
     }),
 }

@@ -193,6 +193,18 @@ export class NotRunningError extends IbexError {
   }
 }
 
+/** Raised when a memory is in a status that does not lead to the one asked for; `status` is the one that it is in. */
+export class MemoryStatusError extends IbexError {
+  override readonly name = 'MemoryStatusError'
+  override readonly code = 'memory_status'
+  readonly status: string
+
+  constructor(status: string, to: string) {
+    super(`memory is ${status}, which does not lead to ${to}: read it again, another may have changed it`)
+    this.status = status
+  }
+}
+
 /** Raised when a request is repeated with other content than it had the first time; what it made then stays as it is. */
 export class RequestConflictError extends IbexError {
   override readonly name = 'RequestConflictError'
@@ -424,6 +436,12 @@ export class CheckViolationError extends DatabaseError {
 export class LastOwnerError extends DatabaseError {
   override readonly name = 'LastOwnerError'
   override readonly code = 'last_owner'
+}
+
+/** The content of a memory was erased, and shall not be learnt again (23514). */
+export class ErasedContentError extends DatabaseError {
+  override readonly name = 'ErasedContentError'
+  override readonly code = 'erased_content'
 }
 
 /** A row overlaps another one under an exclusion constraint (23P01). */

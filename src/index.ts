@@ -144,11 +144,15 @@ export { CheckpointRepository } from './sessions/checkpoint-repository.ts'
 export type { CheckpointInput } from './sessions/append-checkpoint.ts'
 export type { ForkOptions } from './sessions/fork-session.ts'
 export { MemoryRepository } from './memory/memory-repository.ts'
-export type { AddManyResult, AddResult, SimilarMemory, SimilarOptions } from './memory/memory-repository.ts'
-export type { AddOutcome } from './memory/add-memory.ts'
+export type { SimilarMemory, SimilarOptions } from './memory/memory-repository.ts'
+export type { AddedMemory, AddOutcome, NearMemory } from './memory/add-memories.ts'
+export type { AddOptions, NearDuplicatePolicy, NearThresholds } from './memory/add-options.ts'
+export type { AddResult } from './memory/add-result.ts'
 export type { MemoryInput } from './memory/memory-input.ts'
 export type { PastMemory } from './memory/memory-history.ts'
 export type { UndoOptions } from './memory/undo-memory.ts'
+export { EmbeddingModelRepository } from './memory/embedding-model-repository.ts'
+export type { EmbeddingModelInput } from './memory/embedding-model-repository.ts'
 export { MemoryRelationshipRepository } from './memory/memory-relationship-repository.ts'
 export type { RelateOptions } from './memory/memory-relationship-repository.ts'
 export type { Neighbour, NeighbourOptions, RelationDirection } from './memory/memory-neighbours.ts'
@@ -172,6 +176,7 @@ export {
   DatabaseError,
   DeadlockDetectedError,
   EmbeddedEngineError,
+  ErasedContentError,
   EventConflictError,
   ExclusionViolationError,
   FixFailedError,
@@ -192,6 +197,7 @@ export {
   IsolationError,
   LastOwnerError,
   LockNotAvailableError,
+  MemoryStatusError,
   MigrationError,
   MissingEmbeddedEngineError,
   MissingMigrationsError,

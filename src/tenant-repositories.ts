@@ -16,6 +16,7 @@ import { TeamRepository } from './identity/team-repository.ts'
 import { TokenRepository } from './identity/token-repository.ts'
 import { UserRepository } from './identity/user-repository.ts'
 import { DocumentRepository } from './knowledge/document-repository.ts'
+import { EmbeddingModelRepository } from './memory/embedding-model-repository.ts'
 import { MemoryRelationshipRepository } from './memory/memory-relationship-repository.ts'
 import { MemoryRepository } from './memory/memory-repository.ts'
 import { CanonItemRepository } from './projects/canon-item-repository.ts'
@@ -117,6 +118,14 @@ export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
 
   get memoryTags(): PlainRepository<'ibex_core.memory_tags'> {
     return this.#plain(tables['ibex_core.memory_tags'])
+  }
+
+  get memoryTombstones(): PlainRepository<'ibex_core.memory_tombstones'> {
+    return this.#plain(tables['ibex_core.memory_tombstones'])
+  }
+
+  get embeddingModels(): EmbeddingModelRepository {
+    return this.#make('embeddingModels', (scope) => new EmbeddingModelRepository(scope))
   }
 
   get memoryUsage(): PlainRepository<'ibex_core.memory_usage'> {

@@ -11,6 +11,227 @@ grant usage on schema ibex_core to ibex_app;
 grant usage on schema ibex_core to ibex_search;
 grant usage on schema ibex_core to ibex_system;
 
+CREATE OR REPLACE FUNCTION ibex_core.add_distinct_memories(tenant uuid, items ibex_core.memories[], tag_lists jsonb[], erased text[])
+ RETURNS TABLE(outcome text, memory ibex_core.memories, others jsonb)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  stored ibex_core.memories[];
+  is_complete boolean;
+begin
+  -- what is in the way of an insert may be gone when it is looked up: each statement has a snapshot of its own
+  for attempt in 1..5 loop
+    -- in one order, so that two batches of the same memories never wait for each other
+    insert into ibex_core.memories (org_id, id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category,
+  source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata)
+    select item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.embedding, item.embedding_model, item.category,
+  item.source, item.status, item.subject, item.importance, item.confidence, item.is_pinned, item.merged_into, item.source_message_ids, item.expires_at, item.metadata from (
+      select distinct on (agent_id, content_hash) * from unnest(items) with ordinality
+      where content_hash <> all (erased) order by agent_id, content_hash, ordinality
+    ) as item on conflict do nothing;
+    select array_agg(same order by item.ordinality), bool_and(same.id is not null or item.content_hash = any (erased))
+    into stored, is_complete
+    from unnest(items) with ordinality as item left join lateral (
+        select * from ibex_core.memories where org_id = tenant and content_hash = item.content_hash and status = 'active' and deleted_at is null and agent_id = item.agent_id
+        union all
+        select * from ibex_core.memories where org_id = tenant and content_hash = item.content_hash and status = 'active' and deleted_at is null and agent_id is null and item.agent_id is null
+      ) as same on true;
+    exit when is_complete;
+  end loop;
+  if not is_complete then
+    raise serialization_failure using message = 'the same memory is added and removed at this moment: try again';
+  end if;
+  insert into ibex_core.memory_tags (org_id, memory_id, tag)
+  select tenant, item.id, tag
+  from unnest(items) with ordinality as item
+  join unnest(tag_lists) with ordinality as list (tags, ordinality) on list.ordinality = item.ordinality
+  join unnest(stored) with ordinality as same on same.ordinality = item.ordinality and same.id = item.id
+  cross join jsonb_array_elements_text(list.tags) as tag;
+  for place in 1..cardinality(items) loop
+    memory := stored[place];
+    outcome := case when memory.id is null then 'erased' when memory.id = items[place].id then 'created' else 'duplicate' end;
+    others := '[]';
+    return next;
+  end loop;
+end
+$function$;
+grant execute on function ibex_core.add_distinct_memories(uuid,ibex_core.memories[],jsonb[],text[]) to ibex_app;
+grant execute on function ibex_core.add_distinct_memories(uuid,ibex_core.memories[],jsonb[],text[]) to ibex_system;
+comment on function ibex_core.add_distinct_memories(uuid,ibex_core.memories[],jsonb[],text[]) is 'Adds the memories whose content no active memory of their agent has; a part of add_memories.';
+CREATE OR REPLACE FUNCTION ibex_core.add_memories(tenant uuid, given json, tag_lists jsonb[], policy text, duplicate_from real, conflict_from real)
+ RETURNS TABLE(outcome text, memory ibex_core.memories, others jsonb)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  items ibex_core.memories[];
+  item ibex_core.memories;
+  place integer := 0;
+  erased text[];
+  agent uuid;
+  is_small boolean;
+  model_name text;
+  model ibex_core.embedding_models;
+begin
+  select array_agg(one) into items from json_populate_recordset(null::ibex_core.memories, given) as one;
+  perform ibex_core.lock_agent_memories(tenant, array(select one.agent_id from unnest(items) as one), policy = 'ignore');
+  erased := array(
+    select content_hash from ibex_core.memory_tombstones
+    where org_id = tenant and content_hash = any (array(select one.content_hash from unnest(items) as one))
+  );
+  if policy = 'ignore' then
+    return query select * from ibex_core.add_distinct_memories(tenant, items, tag_lists, erased);
+    return;
+  end if;
+  foreach item in array items loop
+    place := place + 1;
+    if place = 1 or item.agent_id is distinct from agent then
+      agent := item.agent_id;
+      is_small := not exists (
+        select from (
+          select from ibex_core.memories
+          where org_id = tenant and agent_id = agent and status = 'active' and deleted_at is null
+          union all
+          select from ibex_core.memories
+          where org_id = tenant and agent_id is null and agent is null and status = 'active' and deleted_at is null
+        ) as memory offset 5000
+      );
+    end if;
+    if place = 1 or item.embedding_model is distinct from model_name then
+      model_name := item.embedding_model;
+      -- null for one without a name, which has the defaults
+      model := null;
+      if model_name is not null then
+        select * into model from ibex_core.embedding_models where org_id = tenant and name = model_name;
+      end if;
+    end if;
+    if item.content_hash = any (erased) then
+      outcome := 'erased';
+      memory := null;
+      others := '[]';
+      return next;
+    else
+      return query select * from ibex_core.add_memory(tenant, item, tag_lists[place], policy, is_small,
+        coalesce(duplicate_from, model.duplicate_threshold, 0.92::real), coalesce(conflict_from, model.conflict_threshold, 0.85::real));
+    end if;
+  end loop;
+end
+$function$;
+grant execute on function ibex_core.add_memories(uuid,json,jsonb[],text,real,real) to ibex_app;
+grant execute on function ibex_core.add_memories(uuid,json,jsonb[],text,real,real) to ibex_system;
+comment on function ibex_core.add_memories(uuid,json,jsonb[],text,real,real) is 'Adds memories in their order, one transaction at a time for each agent, and tells what became of each.';
+CREATE OR REPLACE FUNCTION ibex_core.add_memory(tenant uuid, item ibex_core.memories, tags jsonb, policy text, is_small boolean, duplicate_from real, conflict_from real)
+ RETURNS TABLE(outcome text, memory ibex_core.memories, others jsonb)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  nearest_id uuid;
+  nearest_similarity real;
+  is_near boolean;
+  is_contrary boolean;
+  other_ids uuid[];
+  holder ibex_core.memories;
+begin
+  -- only plain updates come in between: they are not under the lock
+  for attempt in 1..5 loop
+    others := '[]';
+    select same.* into memory from (
+        select * from ibex_core.memories where org_id = tenant and content_hash = item.content_hash and status = 'active' and deleted_at is null and agent_id = item.agent_id
+        union all
+        select * from ibex_core.memories where org_id = tenant and content_hash = item.content_hash and status = 'active' and deleted_at is null and agent_id is null and item.agent_id is null
+      ) as same;
+    if found then
+      outcome := 'duplicate';
+      return next;
+      return;
+    end if;
+    select near.memory_id, near.similarity into nearest_id, nearest_similarity
+    from ibex_core.nearest_memories(tenant, item.agent_id, item.embedding_model, item.embedding, null, 1, is_small) as near;
+    is_near := coalesce(nearest_similarity >= duplicate_from, false);
+    is_contrary := not is_near and coalesce(nearest_similarity >= conflict_from, false);
+    if is_near and policy = 'merge' then
+      select * into holder from ibex_core.memories
+      where org_id = tenant and id = nearest_id and status = 'active' and deleted_at is null for no key update;
+      continue when not found;
+      memory := ibex_core.take_in_memory(holder, item);
+      insert into ibex_core.memory_tags (org_id, memory_id, tag)
+      select tenant, nearest_id, tag from jsonb_array_elements_text(tags) as tag on conflict do nothing;
+      -- what was said is kept, for its history and its erasure; once, however often it is said
+      select array_agg(id) into other_ids from ibex_core.memories
+      where org_id = tenant and merged_into = nearest_id and content_hash = item.content_hash
+        and status = 'merged' and deleted_at is null;
+      if other_ids is null then
+        item.status := 'merged';
+        item.merged_into := nearest_id;
+        insert into ibex_core.memories (org_id, id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category,
+  source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata) values (item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.embedding, item.embedding_model, item.category,
+  item.source, item.status, item.subject, item.importance, item.confidence, item.is_pinned, item.merged_into, item.source_message_ids, item.expires_at, item.metadata);
+        other_ids := array[item.id];
+      end if;
+      outcome := 'merged';
+      others := jsonb_build_array(jsonb_build_object('id', other_ids[1], 'similarity', nearest_similarity));
+      return next;
+      return;
+    end if;
+    other_ids := null;
+    if is_near or is_contrary then
+      select array_agg(near.memory_id),
+        coalesce(jsonb_agg(jsonb_build_object('id', near.memory_id, 'similarity', near.similarity)), '[]')
+      into other_ids, others
+      from ibex_core.nearest_memories(tenant, item.agent_id, item.embedding_model, item.embedding,
+        case when is_contrary then item.category end, 10, is_small) as near
+      where near.similarity >= case when is_contrary then conflict_from else duplicate_from end;
+    end if;
+    outcome := case
+      when other_ids is null then 'created'
+      when is_contrary then 'pending_review'
+      when policy = 'supersede' then 'superseded'
+      else 'created'
+    end;
+    item.status := 'active';
+    if outcome = 'pending_review' then
+      select pending.* into memory
+      from ibex_core.memory_relationships as edge join ibex_core.memories as pending
+        on pending.org_id = tenant and pending.id = edge.source_id
+      where edge.org_id = tenant and edge.target_id = any (other_ids) and edge.relation_type = 'contradicts'
+        and pending.content_hash = item.content_hash and pending.status = 'pending_review' and pending.deleted_at is null
+      limit 1;
+      if found then
+        outcome := 'duplicate';
+        return next;
+        return;
+      end if;
+      item.status := 'pending_review';
+    end if;
+    insert into ibex_core.memories (org_id, id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category,
+  source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata) values (item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.embedding, item.embedding_model, item.category,
+  item.source, item.status, item.subject, item.importance, item.confidence, item.is_pinned, item.merged_into, item.source_message_ids, item.expires_at, item.metadata) on conflict do nothing
+    returning * into memory;
+    continue when not found;
+    insert into ibex_core.memory_tags (org_id, memory_id, tag)
+    select tenant, item.id, tag from jsonb_array_elements_text(tags) as tag;
+    if outcome = 'superseded' then
+      update ibex_core.memories set status = 'superseded', superseded_by = item.id
+      where org_id = tenant and id = any (other_ids) and status = 'active' and deleted_at is null;
+    end if;
+    if outcome in ('superseded', 'pending_review') then
+      insert into ibex_core.memory_relationships (org_id, source_id, target_id, relation_type, metadata)
+      select tenant, item.id, (other ->> 'id')::uuid,
+        case outcome when 'superseded' then 'supersedes' else 'contradicts' end,
+        jsonb_build_object('similarity', other -> 'similarity')
+      from jsonb_array_elements(others) as other;
+    end if;
+    return next;
+    return;
+  end loop;
+  raise serialization_failure using message = 'the same memory is added and removed at this moment: try again';
+end
+$function$;
+grant execute on function ibex_core.add_memory(uuid,ibex_core.memories,jsonb,text,boolean,real,real) to ibex_app;
+grant execute on function ibex_core.add_memory(uuid,ibex_core.memories,jsonb,text,boolean,real,real) to ibex_system;
+comment on function ibex_core.add_memory(uuid,ibex_core.memories,jsonb,text,boolean,real,real) is 'Adds a memory by what is near it; a part of add_memories, which holds the lock.';
 CREATE OR REPLACE FUNCTION ibex_core.any_word(query text)
  RETURNS tsquery
  LANGUAGE sql
@@ -18,6 +239,17 @@ CREATE OR REPLACE FUNCTION ibex_core.any_word(query text)
 RETURN (SELECT (string_agg(((''''::text || replace(replace(unnest.lexeme, '\'::text, '\\'::text), ''''::text, ''''''::text)) || ''''::text), ' | '::text))::tsquery AS string_agg FROM unnest(to_tsvector('english'::regconfig, any_word.query)) unnest(lexeme, positions, weights));
 grant execute on function ibex_core.any_word(text) to ibex_search;
 comment on function ibex_core.any_word(text) is 'The query for any of the words of a text; null when it has none but stop words.';
+CREATE OR REPLACE FUNCTION ibex_core.await_memory_writers()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('ibex memories ' || new.org_id, 0));
+  return new;
+end
+$function$;
+comment on function ibex_core.await_memory_writers() is 'Waits for those who write memories of the organization: they may be about to learn what is being erased.';
 CREATE OR REPLACE FUNCTION ibex_core.check_order_status()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -243,6 +475,48 @@ begin
 end
 $function$;
 comment on function ibex_core.keep_team_owned() is 'Hands a team to another owner when the one who holds it leaves, and refuses to take the last one.';
+CREATE OR REPLACE FUNCTION ibex_core.lock_agent_memories(tenant uuid, agents uuid[], is_shared boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  lock_key bigint;
+begin
+  perform pg_catalog.pg_advisory_xact_lock_shared(pg_catalog.hashtextextended('ibex memories ' || tenant, 0));
+  -- in one order, so that two batches over the same agents never wait for each other
+  for lock_key in
+    select distinct pg_catalog.hashtextextended('ibex memories ' || tenant || ' ' || coalesce(agent::text, 'shared'), 0)
+    from unnest(agents) as agent order by 1
+  loop
+    if is_shared then
+      perform pg_catalog.pg_advisory_xact_lock_shared(lock_key);
+    else
+      perform pg_catalog.pg_advisory_xact_lock(lock_key);
+    end if;
+  end loop;
+end
+$function$;
+grant execute on function ibex_core.lock_agent_memories(uuid,uuid[],boolean) to ibex_app;
+grant execute on function ibex_core.lock_agent_memories(uuid,uuid[],boolean) to ibex_system;
+comment on function ibex_core.lock_agent_memories(uuid,uuid[],boolean) is 'Lets one transaction at a time write memories of these agents; null stands for the memories that all share.';
+CREATE OR REPLACE FUNCTION ibex_core.lock_memories(tenant uuid, ids uuid[])
+ RETURNS SETOF ibex_core.memories
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- in the order of all writers: the agents, then the rows
+  perform ibex_core.lock_agent_memories(tenant, array(
+    select agent_id from ibex_core.memories where org_id = tenant and id = any (ids)
+  ), false);
+  return query select * from ibex_core.memories where org_id = tenant and id = any (ids)
+    order by id for no key update;
+end
+$function$;
+grant execute on function ibex_core.lock_memories(uuid,uuid[]) to ibex_app;
+grant execute on function ibex_core.lock_memories(uuid,uuid[]) to ibex_system;
+comment on function ibex_core.lock_memories(uuid,uuid[]) is 'Locks memories and whoever else writes memories of their agents, and returns them as they are then.';
 CREATE OR REPLACE FUNCTION ibex_core.move_default_template()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -310,6 +584,37 @@ $function$;
 grant execute on function ibex_core.move_points(uuid,uuid,text,text,bigint,text,text,jsonb,bigint) to ibex_app;
 grant execute on function ibex_core.move_points(uuid,uuid,text,text,bigint,text,text,jsonb,bigint) to ibex_system;
 comment on function ibex_core.move_points(uuid,uuid,text,text,bigint,text,text,jsonb,bigint) is 'Moves points once per event: the same event again gives back the movement of the first time.';
+CREATE OR REPLACE FUNCTION ibex_core.nearest_memories(tenant uuid, agent uuid, model text, target public.vector, kind text, most integer, is_small boolean)
+ RETURNS TABLE(memory_id uuid, similarity real)
+ LANGUAGE plpgsql
+ STABLE ROWS 1
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+begin
+  if is_small then
+    -- offset 0 keeps the index of the vectors out: few rows are compared one by one, and none is missed
+    return query select near.id, (1 - near.distance)::real from (
+      select memory.id, memory.embedding operator(public.<=>) target as distance from ibex_core.memories as memory where memory.org_id = tenant and (memory.agent_id = agent or (agent is null and memory.agent_id is null))
+      and memory.status = 'active' and memory.deleted_at is null
+      and (memory.embedding_model = model or (model is null and memory.embedding_model is null))
+      and (kind is null or memory.category = kind) offset 0
+    ) as near order by near.distance, near.id limit most;
+  else
+    -- the index gives them slightly out of order
+    return query select near.id, (1 - near.distance)::real from (
+      select memory.id, memory.embedding operator(public.<=>) target as distance from ibex_core.memories as memory where memory.org_id = tenant and (memory.agent_id = agent or (agent is null and memory.agent_id is null))
+      and memory.status = 'active' and memory.deleted_at is null
+      and (memory.embedding_model = model or (model is null and memory.embedding_model is null))
+      and (kind is null or memory.category = kind)
+      order by memory.embedding operator(public.<=>) target limit most + 10
+    ) as near order by near.distance, near.id limit most;
+  end if;
+end
+$function$;
+grant execute on function ibex_core.nearest_memories(uuid,uuid,text,public.vector,text,integer,boolean) to ibex_app;
+grant execute on function ibex_core.nearest_memories(uuid,uuid,text,public.vector,text,integer,boolean) to ibex_system;
+comment on function ibex_core.nearest_memories(uuid,uuid,text,public.vector,text,integer,boolean) is 'Finds the active memories of an agent and a model nearest to a vector, of one category or all.';
 CREATE OR REPLACE FUNCTION ibex_core.number_message()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -525,6 +830,23 @@ begin
 end
 $function$;
 comment on function ibex_core.refuse_change() is 'Raises for every UPDATE, DELETE and TRUNCATE of an append-only table but those of foreign keys.';
+CREATE OR REPLACE FUNCTION ibex_core.refuse_erased_memory()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_catalog.pg_advisory_xact_lock_shared(pg_catalog.hashtextextended('ibex memories ' || new.org_id, 0));
+  if exists (
+    select from ibex_core.memory_tombstones where org_id = new.org_id and content_hash = new.content_hash
+  ) then
+    raise check_violation using message = 'the content was erased and shall not be learnt again',
+      schema = 'ibex_core', table = 'memories', constraint = 'memories_content_hash_erased_check';
+  end if;
+  return new;
+end
+$function$;
+comment on function ibex_core.refuse_erased_memory() is 'Raises for a memory whose content was erased.';
 CREATE OR REPLACE FUNCTION ibex_core.roll_back_directive(org uuid, agent uuid, target integer)
  RETURNS SETOF ibex_core.directive_versions
  LANGUAGE plpgsql
@@ -601,6 +923,42 @@ $function$;
 grant execute on function ibex_core.search_rag_documents(text,text[],integer) to ibex_app;
 alter function ibex_core.search_rag_documents(text,text[],integer) owner to ibex_search;
 comment on function ibex_core.search_rag_documents(text,text[],integer) is 'Finds the chunks of documents that hold any word of a text, best first.';
+CREATE OR REPLACE FUNCTION ibex_core.take_in_memory(was ibex_core.memories, taken ibex_core.memories)
+ RETURNS ibex_core.memories
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  memory ibex_core.memories := was;
+begin
+  memory.confidence := greatest(was.confidence, taken.confidence);
+  memory.importance := greatest(was.importance, taken.importance);
+  memory.is_pinned := was.is_pinned or taken.is_pinned;
+  memory.user_id := coalesce(was.user_id, taken.user_id);
+  memory.session_id := coalesce(was.session_id, taken.session_id);
+  memory.subject := coalesce(was.subject, taken.subject);
+  memory.metadata := taken.metadata || was.metadata;
+  memory.expires_at := case when taken.expires_at is not null then greatest(was.expires_at, taken.expires_at) end;
+  if was.expires_at is null then
+    memory.expires_at := null;
+  end if;
+  memory.source_message_ids := array(
+    select message from unnest(was.source_message_ids || taken.source_message_ids) with ordinality as source (message, place)
+    group by message order by min(place)
+  );
+  -- an update that changes nothing would still write the embedding into its index anew
+  if memory is distinct from was then
+    update ibex_core.memories set confidence = memory.confidence, importance = memory.importance,
+      is_pinned = memory.is_pinned, user_id = memory.user_id, session_id = memory.session_id, subject = memory.subject,
+      metadata = memory.metadata, expires_at = memory.expires_at, source_message_ids = memory.source_message_ids
+    where org_id = was.org_id and id = was.id returning * into memory;
+  end if;
+  return memory;
+end
+$function$;
+grant execute on function ibex_core.take_in_memory(ibex_core.memories,ibex_core.memories) to ibex_app;
+grant execute on function ibex_core.take_in_memory(ibex_core.memories,ibex_core.memories) to ibex_system;
+comment on function ibex_core.take_in_memory(ibex_core.memories,ibex_core.memories) is 'Gives a memory what another one of the same meaning has: the higher scores, all sources and metadata.';
 CREATE OR REPLACE FUNCTION ibex_core.touch_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -631,12 +989,12 @@ declare
   end;
 begin
   insert into ibex_core.memory_versions (org_id, memory_id, version_num, operation, content, category, status, tier,
-    importance, confidence, metadata, changed_by_type, changed_by, change_reason)
+    importance, confidence, metadata, changed_by_type, changed_by, change_reason, is_deleted)
   select new.org_id, new.id, coalesce(max(version_num), 0) + 1, change, new.content, new.category, new.status, new.tier,
     new.importance, new.confidence, new.metadata,
     coalesce(nullif(current_setting('app.actor_type', true), ''), 'system'),
     nullif(current_setting('app.actor_id', true), ''),
-    nullif(current_setting('app.change_reason', true), '')
+    nullif(current_setting('app.change_reason', true), ''), new.deleted_at is not null
   from ibex_core.memory_versions where org_id = new.org_id and memory_id = new.id;
   return null;
 end
@@ -987,6 +1345,40 @@ comment on column ibex_core.directives.active_version_id is 'The version in use,
 comment on column ibex_core.directives.injection_mode is 'Where the text goes in the prompt.';
 comment on column ibex_core.directives.updated_at is 'When the row last really changed; set by a trigger.';
 
+create table ibex_core.embedding_models (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  name text not null,
+  dimension integer not null,
+  duplicate_threshold real default 0.92 not null,
+  conflict_threshold real default 0.85 not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint embedding_models_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint embedding_models_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint embedding_models_org_id_name_key UNIQUE (org_id, name),
+  constraint embedding_models_conflict_threshold_check CHECK (((conflict_threshold >= (0)::double precision) AND (conflict_threshold <= (1)::double precision))),
+  constraint embedding_models_conflict_threshold_duplicate_threshold_check CHECK ((conflict_threshold <= duplicate_threshold)),
+  constraint embedding_models_dimension_check CHECK (((dimension >= 1) AND (dimension <= 16000))),
+  constraint embedding_models_duplicate_threshold_check CHECK (((duplicate_threshold >= (0)::double precision) AND (duplicate_threshold <= (1)::double precision))),
+  constraint embedding_models_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)))
+);
+alter table ibex_core.embedding_models enable row level security;
+alter table ibex_core.embedding_models force row level security;
+create policy embedding_models_system_access on ibex_core.embedding_models as permissive for all to ibex_system using (true) with check (true);
+create policy embedding_models_tenant_isolation on ibex_core.embedding_models as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.embedding_models to ibex_app;
+grant delete, insert, select on ibex_core.embedding_models to ibex_system;
+grant update (id, name, dimension, duplicate_threshold, conflict_threshold, created_at, updated_at) on ibex_core.embedding_models to ibex_app;
+grant update (id, name, dimension, duplicate_threshold, conflict_threshold, created_at, updated_at) on ibex_core.embedding_models to ibex_system;
+CREATE TRIGGER embedding_models_touch_updated_at BEFORE UPDATE ON ibex_core.embedding_models FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.embedding_models is 'A model that embeds, with what its similarities mean. One without a row has the defaults.';
+comment on column ibex_core.embedding_models.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.embedding_models.name is 'As in embedding_model of memories.';
+comment on column ibex_core.embedding_models.duplicate_threshold is 'The cosine similarity from which two memories say the same.';
+comment on column ibex_core.embedding_models.conflict_threshold is 'The cosine similarity from which two memories of one category may contradict each other.';
+comment on column ibex_core.embedding_models.updated_at is 'When the row last really changed; set by a trigger.';
+
 create table ibex_core.llm_models (
   id uuid default gen_random_uuid() not null,
   provider_id uuid not null,
@@ -1134,6 +1526,8 @@ grant delete, insert, select on ibex_core.memories to ibex_app;
 grant delete, insert, select on ibex_core.memories to ibex_system;
 grant update (id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category, source, status, tier, importance, is_pinned, subject, confidence, superseded_by, merged_into, source_message_ids, expires_at, metadata, created_at, updated_at, deleted_at) on ibex_core.memories to ibex_app;
 grant update (id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category, source, status, tier, importance, is_pinned, subject, confidence, superseded_by, merged_into, source_message_ids, expires_at, metadata, created_at, updated_at, deleted_at) on ibex_core.memories to ibex_system;
+CREATE TRIGGER memories_refuse_erased BEFORE INSERT ON ibex_core.memories FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_erased_memory();
+CREATE TRIGGER memories_refuse_erased_change BEFORE UPDATE OF content_hash ON ibex_core.memories FOR EACH ROW WHEN ((old.content_hash <> new.content_hash)) EXECUTE FUNCTION ibex_core.refuse_erased_memory();
 CREATE TRIGGER memories_touch_updated_at BEFORE UPDATE ON ibex_core.memories FOR EACH ROW WHEN ((((((((((((((((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.user_id IS DISTINCT FROM new.user_id)) OR (old.session_id IS DISTINCT FROM new.session_id)) OR (old.content IS DISTINCT FROM new.content)) OR (old.content_hash IS DISTINCT FROM new.content_hash)) OR (old.embedding IS DISTINCT FROM new.embedding)) OR (old.embedding_model IS DISTINCT FROM new.embedding_model)) OR (old.category IS DISTINCT FROM new.category)) OR (old.source IS DISTINCT FROM new.source)) OR (old.status IS DISTINCT FROM new.status)) OR (old.tier IS DISTINCT FROM new.tier)) OR (old.importance IS DISTINCT FROM new.importance)) OR (old.is_pinned IS DISTINCT FROM new.is_pinned)) OR (old.subject IS DISTINCT FROM new.subject)) OR (old.confidence IS DISTINCT FROM new.confidence)) OR (old.superseded_by IS DISTINCT FROM new.superseded_by)) OR (old.merged_into IS DISTINCT FROM new.merged_into)) OR (old.source_message_ids IS DISTINCT FROM new.source_message_ids)) OR (old.expires_at IS DISTINCT FROM new.expires_at)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
 CREATE TRIGGER memories_write_version_of_changed AFTER UPDATE ON ibex_core.memories FOR EACH ROW WHEN (((((((((old.content IS DISTINCT FROM new.content) OR (old.category IS DISTINCT FROM new.category)) OR (old.status IS DISTINCT FROM new.status)) OR (old.tier IS DISTINCT FROM new.tier)) OR (old.importance IS DISTINCT FROM new.importance)) OR (old.confidence IS DISTINCT FROM new.confidence)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION ibex_core.write_memory_version();
 CREATE TRIGGER memories_write_version_of_new AFTER INSERT ON ibex_core.memories FOR EACH ROW EXECUTE FUNCTION ibex_core.write_memory_version();
@@ -1277,6 +1671,32 @@ comment on table ibex_core.memory_tags is 'A tag of a memory.';
 comment on column ibex_core.memory_tags.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.memory_tags.updated_at is 'When the row last really changed; set by a trigger.';
 
+create table ibex_core.memory_tombstones (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  content_hash character(64) not null,
+  erased_at timestamp with time zone default now() not null,
+  reason text,
+  created_at timestamp with time zone default now() not null,
+  constraint memory_tombstones_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint memory_tombstones_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint memory_tombstones_org_id_content_hash_key UNIQUE (org_id, content_hash),
+  constraint memory_tombstones_content_hash_check CHECK ((content_hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint memory_tombstones_reason_check CHECK (((char_length(reason) >= 1) AND (char_length(reason) <= 1000)))
+);
+alter table ibex_core.memory_tombstones enable row level security;
+alter table ibex_core.memory_tombstones force row level security;
+create policy memory_tombstones_system_access on ibex_core.memory_tombstones as permissive for all to ibex_system using (true) with check (true);
+create policy memory_tombstones_tenant_isolation on ibex_core.memory_tombstones as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant insert, select on ibex_core.memory_tombstones to ibex_app;
+grant delete, insert, select on ibex_core.memory_tombstones to ibex_system;
+CREATE TRIGGER memory_tombstones_await_writers BEFORE INSERT ON ibex_core.memory_tombstones FOR EACH ROW EXECUTE FUNCTION ibex_core.await_memory_writers();
+CREATE TRIGGER memory_tombstones_refuse_change BEFORE UPDATE ON ibex_core.memory_tombstones FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
+CREATE TRIGGER memory_tombstones_refuse_truncate BEFORE TRUNCATE ON ibex_core.memory_tombstones FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
+comment on table ibex_core.memory_tombstones is 'A content that was erased and shall not be learnt again. Only the system role lifts one.';
+comment on column ibex_core.memory_tombstones.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.memory_tombstones.content_hash is 'As in memories; the content itself is gone.';
+
 create table ibex_core.memory_usage (
   org_id uuid default ibex_core.current_org_id() not null,
   memory_id uuid not null,
@@ -1331,6 +1751,7 @@ create table ibex_core.memory_versions (
   changed_by text,
   change_reason text,
   created_at timestamp with time zone default now() not null,
+  is_deleted boolean default false not null,
   constraint memory_versions_org_id_id_pkey PRIMARY KEY (org_id, id),
   constraint memory_versions_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
   constraint memory_versions_org_id_memory_id_fkey FOREIGN KEY (org_id, memory_id) REFERENCES ibex_core.memories(org_id, id) ON DELETE CASCADE,
@@ -1354,6 +1775,7 @@ comment on column ibex_core.memory_versions.version_num is 'Counts from 1 per me
 comment on column ibex_core.memory_versions.changed_by_type is 'The setting app.actor_type; system without one.';
 comment on column ibex_core.memory_versions.changed_by is 'The setting app.actor_id.';
 comment on column ibex_core.memory_versions.change_reason is 'The setting app.change_reason.';
+comment on column ibex_core.memory_versions.is_deleted is 'Whether the memory was soft-deleted then.';
 
 create table ibex_core.messages (
   org_id uuid default ibex_core.current_org_id() not null,

@@ -294,6 +294,32 @@ export type NewDirective = Insertable<Directives>;
 /** What an update of `ibex_core.directives` takes. */
 export type DirectivePatch = Updateable<Directives>;
 
+/** A model that embeds, with what its similarities mean. One without a row has the defaults. */
+export interface EmbeddingModels {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** As in embedding_model of memories. */
+  name: string;
+  dimension: number;
+  /** The cosine similarity from which two memories say the same. */
+  duplicate_threshold: Generated<number>;
+  /** The cosine similarity from which two memories of one category may contradict each other. */
+  conflict_threshold: Generated<number>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.embedding_models`. */
+export type EmbeddingModel = Selectable<EmbeddingModels>;
+
+/** What an insert into `ibex_core.embedding_models` takes. */
+export type NewEmbeddingModel = Insertable<EmbeddingModels>;
+
+/** What an update of `ibex_core.embedding_models` takes. */
+export type EmbeddingModelPatch = Updateable<EmbeddingModels>;
+
 /** A language model that can be used. Shared by all organizations. */
 export interface LlmModels {
   id: ColumnType<string, string | undefined, never>;
@@ -482,6 +508,27 @@ export type NewMemoryTag = Insertable<MemoryTags>;
 /** What an update of `ibex_core.memory_tags` takes. */
 export type MemoryTagPatch = Updateable<MemoryTags>;
 
+/** A content that was erased and shall not be learnt again. Only the system role lifts one. */
+export interface MemoryTombstones {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** As in memories; the content itself is gone. */
+  content_hash: string;
+  erased_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  reason: string | null;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.memory_tombstones`. */
+export type MemoryTombstone = Selectable<MemoryTombstones>;
+
+/** What an insert into `ibex_core.memory_tombstones` takes. */
+export type NewMemoryTombstone = Insertable<MemoryTombstones>;
+
+/** What an update of `ibex_core.memory_tombstones` takes. */
+export type MemoryTombstonePatch = Updateable<MemoryTombstones>;
+
 /** How a memory was used; created with the first use. Not in memories: an update there re-inserts the embedding into its index. */
 export interface MemoryUsageTable {
   /** The organization that the row belongs to; the tenant of the session by default. */
@@ -540,6 +587,8 @@ export interface MemoryVersions {
   /** The setting app.change_reason. */
   change_reason: string | null;
   created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** Whether the memory was soft-deleted then. */
+  is_deleted: Generated<boolean>;
 }
 
 /** A row of `ibex_core.memory_versions`. */
@@ -1195,12 +1244,14 @@ export interface DB {
   "ibex_core.checkpoints": Checkpoints;
   "ibex_core.directive_versions": DirectiveVersions;
   "ibex_core.directives": Directives;
+  "ibex_core.embedding_models": EmbeddingModels;
   "ibex_core.llm_models": LlmModels;
   "ibex_core.llm_providers": LlmProviders;
   "ibex_core.llm_round_table_results": LlmRoundTableResults;
   "ibex_core.memories": Memories;
   "ibex_core.memory_relationships": MemoryRelationships;
   "ibex_core.memory_tags": MemoryTags;
+  "ibex_core.memory_tombstones": MemoryTombstones;
   "ibex_core.memory_usage": MemoryUsageTable;
   "ibex_core.memory_versions": MemoryVersions;
   "ibex_core.messages": Messages;

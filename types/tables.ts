@@ -194,6 +194,24 @@ export const tables = {
     generatedColumns: [],
     nullableColumns: ['active_version_id'],
   },
+  'ibex_core.embedding_models': {
+    name: 'ibex_core.embedding_models',
+    columns: {
+      'org_id': 'uuid',
+      'id': 'uuid',
+      'name': 'text',
+      'dimension': 'integer',
+      'duplicate_threshold': 'real',
+      'conflict_threshold': 'real',
+      'created_at': 'timestamp with time zone',
+      'updated_at': 'timestamp with time zone',
+    },
+    primaryKey: ['org_id', 'id'],
+    tenantColumn: 'org_id',
+    softDeleteColumn: null,
+    generatedColumns: [],
+    nullableColumns: [],
+  },
   'ibex_core.llm_models': {
     name: 'ibex_core.llm_models',
     columns: {
@@ -318,6 +336,22 @@ export const tables = {
     generatedColumns: [],
     nullableColumns: [],
   },
+  'ibex_core.memory_tombstones': {
+    name: 'ibex_core.memory_tombstones',
+    columns: {
+      'org_id': 'uuid',
+      'id': 'uuid',
+      'content_hash': 'character(64)',
+      'erased_at': 'timestamp with time zone',
+      'reason': 'text',
+      'created_at': 'timestamp with time zone',
+    },
+    primaryKey: ['org_id', 'id'],
+    tenantColumn: 'org_id',
+    softDeleteColumn: null,
+    generatedColumns: [],
+    nullableColumns: ['reason'],
+  },
   'ibex_core.memory_usage': {
     name: 'ibex_core.memory_usage',
     columns: {
@@ -358,6 +392,7 @@ export const tables = {
       'changed_by': 'text',
       'change_reason': 'text',
       'created_at': 'timestamp with time zone',
+      'is_deleted': 'boolean',
     },
     primaryKey: ['org_id', 'id'],
     tenantColumn: 'org_id',

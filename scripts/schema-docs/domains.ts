@@ -58,7 +58,15 @@ export const domains: readonly Domain[] = [
   {
     name: 'memory',
     about: 'What agents remember, how it changed, and how it is used.',
-    tables: ['memories', 'memory_usage', 'memory_versions', 'memory_relationships', 'memory_tags'],
+    tables: [
+      'memories',
+      'memory_usage',
+      'memory_versions',
+      'memory_relationships',
+      'memory_tags',
+      'memory_tombstones',
+      'embedding_models',
+    ],
     picture: { colour: '#a3466b', column: 2, flow: 'down' },
   },
   {

@@ -1,5 +1,5 @@
 /** What the bookshop's agent talked about, remembers, looks things up in, and did. */
-import { lexicalEmbedder } from '../../src/index.ts'
+import { contentHash, lexicalEmbedder } from '../../src/index.ts'
 import type { TenantTransaction } from '../../src/index.ts'
 import type { DemoPeople } from './demo-people.ts'
 
@@ -106,6 +106,9 @@ async function insertMemories(
     target_id: memory.id,
     relation_type: 'supports',
   })
+  await trx.embeddingModels.set({ name: lexicalEmbedder.model, dimension: lexicalEmbedder.dimension })
+  // what a customer asked to forget
+  await trx.memoryTombstones.insert({ content_hash: contentHash('Ana lives in Porto.'), reason: 'asked for' })
   await trx.memoryUsage.insert({ memory_id: memory.id, retrieval_count: 1, last_retrieved_at: new Date() })
 }
 

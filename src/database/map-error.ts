@@ -6,6 +6,7 @@ import {
   ConnectionLostError,
   DataExceptionError,
   DeadlockDetectedError,
+  ErasedContentError,
   ExclusionViolationError,
   ForeignKeyViolationError,
   IbexError,
@@ -81,6 +82,11 @@ const conditions: Readonly<Record<string, readonly [DatabaseErrorClass, string]>
 const lastOwner: readonly [DatabaseErrorClass, string] = [
   LastOwnerError,
   'the last owner must stay: make somebody else an owner first',
+]
+
+const erasedContent: readonly [DatabaseErrorClass, string] = [
+  ErasedContentError,
+  'the content was erased and shall not be learnt again: leave it out, or let the system role delete its tombstone',
 ]
 
 const schemaRefusal: readonly [DatabaseErrorClass, string] = [
@@ -183,11 +189,13 @@ function mapPostgresError(error: PostgresError): Error {
 
 function conditionOf(error: PostgresError): readonly [DatabaseErrorClass, string] | undefined {
   if (isSchemaRefusal(error)) return schemaRefusal
-  return isLastOwner(error) ? lastOwner : conditions[error.code]
+  if (isRaisedCheck(error, '_last_owner_check')) return lastOwner
+  return isRaisedCheck(error, '_erased_check') ? erasedContent : conditions[error.code]
 }
 
-function isLastOwner({ code, schema, constraint = '' }: PostgresError): boolean {
-  return code === '23514' && schema === 'ibex_core' && constraint.endsWith('_last_owner_check')
+/** A check that a trigger of ours makes; it names a constraint that only looks like a real one. */
+function isRaisedCheck({ code, schema, constraint = '' }: PostgresError, suffix: string): boolean {
+  return code === '23514' && schema === 'ibex_core' && constraint.endsWith(suffix)
 }
 
 function foreignKeyError(error: PostgresError, fields: DatabaseErrorFields): Error {

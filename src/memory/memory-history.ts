@@ -42,9 +42,7 @@ export async function readAsOf(
         where ${ofMemory} and date_trunc('milliseconds', created_at) > ${time}
       ), 2147483647)
     )
-    select past.*, coalesce((
-      select operation = 'delete' from past where operation in ('delete', 'restore') order by version_num desc limit 1
-    ), false) as "isDeleted"
+    select past.*, is_deleted as "isDeleted"
     from past order by version_num desc limit 1`.execute(db)
   return rows[0]
 }

@@ -1,7 +1,15 @@
 /** A memory as it is handed in, and the row that it becomes. */
 import type { JsonObject, MemoryCategory, MemorySource } from '../../types/database.d.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { characterCount, checkWholeNumber, isUuid } from '../tenancy/arguments.ts'
+import {
+  characterCount,
+  checkDate,
+  checkObject,
+  checkText,
+  checkUuid,
+  checkWholeNumber,
+  isUuid,
+} from '../tenancy/arguments.ts'
 import { toEmbedding } from '../vector/similarity-search.ts'
 import type { Vector, VectorInput } from '../vector/vector.ts'
 import { checkContent, contentHash } from './memory-content.ts'
@@ -19,7 +27,10 @@ export interface MemoryInput {
   readonly content: string
   /** 384 finite numbers, not all zero. */
   readonly embedding: VectorInput
-  /** The model that made the embedding: vectors of two models cannot be compared. */
+  /**
+   * The model that made the embedding: vectors of two models cannot be compared. Memories without one are compared with
+   * each other only, and never taken for those of the organization's model: nobody has said that they are.
+   */
   readonly embeddingModel?: string | null
   readonly category: MemoryCategory
   /** Default: `extracted`. */
@@ -33,7 +44,7 @@ export interface MemoryInput {
   readonly sourceMessageIds?: readonly string[]
   readonly expiresAt?: Date | null
   readonly metadata?: JsonObject
-  /** 1 to 64 characters each; repeated ones count once. */
+  /** At most 100, of 1 to 64 characters each; repeated ones count once. */
   readonly tags?: readonly string[]
 }
 
@@ -71,6 +82,7 @@ export interface CheckedMemory {
  * @throws {InvalidVectorError} when the embedding has another dimension, is not finite, or is all zeros.
  */
 export function checkMemory(input: MemoryInput): CheckedMemory {
+  checkObject('memory', input)
   return { row: toMemoryRow(input), tags: toTags(input.tags) }
 }
 
@@ -84,23 +96,23 @@ function toMemoryRow(input: MemoryInput): MemoryRow {
     content,
     content_hash: contentHash(content),
     embedding: toEmbedding(input.embedding, memoryDimension),
-    embedding_model: input.embeddingModel ?? null,
+    embedding_model: optionalText('embeddingModel', input.embeddingModel, 200),
     category: input.category,
     source: input.source ?? 'extracted',
-    subject: input.subject ?? null,
+    subject: optionalText('subject', input.subject),
     importance: checkWholeNumber('importance', input.importance ?? 5, 1, 10),
     confidence: inRange('confidence', input.confidence ?? 0.8, 0, 1),
     is_pinned: input.isPinned ?? false,
-    source_message_ids: input.sourceMessageIds ?? [],
-    expires_at: input.expiresAt ?? null,
-    metadata: input.metadata ?? {},
+    source_message_ids: toIds('sourceMessageIds', input.sourceMessageIds ?? []),
+    expires_at: isGiven(input.expiresAt) ? checkDate('expiresAt', input.expiresAt) : null,
+    metadata: checkObject('metadata', input.metadata ?? {}),
   }
 }
 
 /**
  * Checks the tags of a memory and drops repeated ones.
  *
- * @throws {InvalidArgumentError} when one is empty or longer than 64 characters.
+ * @throws {InvalidArgumentError} when one is empty or longer than 64 characters, or there are more than 100.
  */
 export function toTags(tags: readonly string[] = []): readonly string[] {
   if (!Array.isArray(tags)) throw new InvalidArgumentError('tags', 'must be an array of texts')
@@ -109,7 +121,25 @@ export function toTags(tags: readonly string[] = []): readonly string[] {
       throw new InvalidArgumentError('tag', 'must be a text of 1 to 64 characters')
     }
   }
-  return [...new Set(tags)]
+  const distinct = [...new Set(tags)]
+  if (distinct.length > maxTags) throw new InvalidArgumentError('tags', `must be ${maxTags} at most`)
+  return distinct
+}
+
+const maxTags = 100
+
+function isGiven<T>(value: T): value is NonNullable<T> {
+  return value !== undefined && value !== null
+}
+
+function optionalText(name: string, value: unknown, most?: number): string | null {
+  if (!isGiven(value)) return null
+  return checkText(name, value, most === undefined ? {} : { least: 1, most })
+}
+
+function toIds(name: string, ids: readonly unknown[]): readonly string[] {
+  if (!Array.isArray(ids)) throw new InvalidArgumentError(name, 'must be an array of uuids')
+  return ids.map((id) => checkUuid(name, id))
 }
 
 /** @throws {InvalidArgumentError} when the number is not within the range. */

@@ -9,26 +9,18 @@ import { withSettings } from '../tenancy/query-settings.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import { searchSettings, toEmbedding } from '../vector/similarity-search.ts'
 import type { VectorInput } from '../vector/vector.ts'
-import { addMemories, addMemory } from './add-memory.ts'
-import type { AddOutcome } from './add-memory.ts'
+import { addMemories, addWholeMemories } from './add-memories.ts'
+import type { AddedMemory } from './add-memories.ts'
+import { checkAddOptions } from './add-options.ts'
+import type { AddOptions } from './add-options.ts'
+import { toAddResult } from './add-result.ts'
+import type { AddResult } from './add-result.ts'
 import { readAsOf, readHistory, readSupersessionChain } from './memory-history.ts'
 import type { PastMemory } from './memory-history.ts'
 import { checkId, checkMemory, inRange, memoryDimension, toTags } from './memory-input.ts'
 import type { MemoryInput } from './memory-input.ts'
 import { checkUndo, undoMemory } from './undo-memory.ts'
 import type { UndoOptions } from './undo-memory.ts'
-
-/** What became of one memory: `duplicate` gives the memory that was there, unchanged. */
-export interface AddResult {
-  readonly outcome: AddOutcome
-  readonly memory: Memory
-}
-
-/** As {@link AddResult}, with the id only. */
-export interface AddManyResult {
-  readonly outcome: AddOutcome
-  readonly id: string
-}
 
 /** A search by vector. */
 export interface SimilarOptions {
@@ -55,30 +47,62 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   }
 
   /**
-   * Adds a memory, unless the agent has an active one with the same normalised content.
+   * Adds a memory, or many in their order, and tells what became of each.
    *
-   * One statement: of any number of concurrent writers of the same content, one creates it and all get its id.
+   * A content that the agent has (normalised) is not stored again. One that is near an active memory of the same agent and
+   * embedding model is merged into it, or what `onNearDuplicate` says; one that is less near and of the same category waits
+   * as `pending_review`, with a `contradicts` relation to what it is in conflict with. What was erased is not learnt again.
+   * Within an array, memories are compared with those before them too.
+   *
+   * One round trip, all or nothing. Whoever adds memories of the same agent waits until this transaction ends, so of any
+   * number of concurrent writers of the same fact one creates it. In a transaction of an isolation level above `read
+   * committed`, what others added meanwhile is not seen.
+   *
+   * ```ts
+   * const { outcome, memory, others } = await tenant.memories.add(input, { onNearDuplicate: 'supersede' })
+   * ```
    *
    * @throws {InvalidArgumentError} when the content is blank or longer than 8,192 characters, an id is no uuid, a number is
-   *   out of range, or a tag is empty or longer than 64 characters.
+   *   out of range, a tag is empty or longer than 64 characters, there are more than 100 tags, or an option is not what it
+   *   should be.
    * @throws {InvalidVectorError} when the embedding is not 384 finite numbers, or all zeros.
    * @throws {ForeignKeyViolationError} when this tenant has no such agent, user or session.
    */
-  async add(input: MemoryInput): Promise<AddResult> {
-    return await addMemory(this.scope.db, this.scope.orgId, checkMemory(input))
+  async add(input: MemoryInput, options?: AddOptions): Promise<AddResult>
+  async add(inputs: readonly MemoryInput[], options?: AddOptions): Promise<AddResult[]>
+  async add(
+    given: MemoryInput | readonly MemoryInput[],
+    options: AddOptions = {},
+  ): Promise<AddResult | AddResult[]> {
+    const checkedOptions = checkAddOptions(options)
+    const { db, orgId } = this.scope
+    if (!isMany(given)) {
+      const [added] = await addWholeMemories(db, orgId, [checkMemory(given)], checkedOptions)
+      return toAddResult(added)
+    }
+    const memories = given.map(checkMemory)
+    if (memories.length === 0) return []
+    const added = await this.scope.atomically(
+      async ({ db }) => await addWholeMemories(db, orgId, memories, checkedOptions),
+    )
+    return added.map(toAddResult)
   }
 
   /**
    * Adds many memories, all or none, and tells what became of each, in their order.
    *
-   * Meant for batches of some hundreds to thousands: the rows travel as one array a column.
+   * Meant for batches of some hundreds to thousands: the rows travel as one array a column. Near duplicates and conflicts
+   * are looked for only where `onNearDuplicate` says what becomes of them.
    *
    * @throws as {@link add}; nothing is written then.
    */
-  async addMany(inputs: readonly MemoryInput[]): Promise<AddManyResult[]> {
+  async addMany(inputs: readonly MemoryInput[], options: AddOptions = {}): Promise<AddedMemory[]> {
+    const checkedOptions = checkAddOptions(options, 'ignore')
     const memories = inputs.map(checkMemory)
     if (memories.length === 0) return []
-    return await this.scope.atomically(async ({ db }) => await addMemories(db, this.scope.orgId, memories))
+    return await this.scope.atomically(
+      async ({ db }) => await addMemories(db, this.scope.orgId, memories, checkedOptions),
+    )
   }
 
   /**
@@ -227,4 +251,9 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
     }
     return conditions
   }
+}
+
+/** `Array.isArray` does not tell a readonly array from what is none. */
+function isMany(given: MemoryInput | readonly MemoryInput[]): given is readonly MemoryInput[] {
+  return Array.isArray(given)
 }

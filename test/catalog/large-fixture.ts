@@ -288,6 +288,14 @@ const fills: readonly Fill[] = [
       relation_type: "'supports'",
     },
   },
+  {
+    table: 'memory_tombstones',
+    values: { ...own('memory_tombstones'), content_hash: "encode(sha256(('erased' || i)::bytea), 'hex')" },
+  },
+  {
+    table: 'embedding_models',
+    values: { ...own('embedding_models'), name: "'model-' || i", dimension: '384' },
+  },
   { table: 'memory_tags', values: { memory_id: ref('memories'), tag: `'tag-' || ${place('memories')}` } },
   {
     table: 'rag_documents',

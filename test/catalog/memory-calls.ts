@@ -1,21 +1,31 @@
 /** The calls of the repositories of memories, for the test of their plans. */
 import type { OwnCalls } from './own-calls.ts'
 
-type Property = 'memories' | 'memoryVersions' | 'memoryRelationships' | 'memoryTags' | 'memoryUsage'
+type Property =
+  | 'memories'
+  | 'memoryVersions'
+  | 'memoryRelationships'
+  | 'memoryTags'
+  | 'memoryTombstones'
+  | 'memoryUsage'
+  | 'embeddingModels'
 
 const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
 
 /** A call of every method that these repositories add to the base. */
 export const memoryCalls: Pick<OwnCalls, Property> = {
   memories: {
-    add: async (memories, ids) =>
-      await memories.add({
-        agentId: ids.of('agents'),
-        content: 'New.',
-        embedding,
-        category: 'factual',
-        tags: ['a'],
-      }),
+    add: async (memories, ids) => {
+      const agentId = ids.of('agents')
+      const memory = { agentId, content: 'New.', embedding, category: 'factual', tags: ['a'] } as const
+      await memories.add(memory)
+      for (const onNearDuplicate of ['merge', 'supersede', 'report', 'ignore'] as const)
+        await memories.add({ ...memory, content: onNearDuplicate }, { onNearDuplicate })
+      const contrary = { ...memory, content: 'Contrary.', embedding: embedding.with(0, 8) }
+      await memories.add([contrary, { ...contrary, content: 'Shared.', agentId: null }])
+      await memories.add(contrary)
+      await memories.add({ ...memory, content: 'Of a model.', embeddingModel: 'model-1' })
+    },
     addMany: async (memories, ids) =>
       await memories.addMany([
         { agentId: ids.of('agents'), content: 'The user likes number 1.', embedding, category: 'factual' },
@@ -55,5 +65,10 @@ export const memoryCalls: Pick<OwnCalls, Property> = {
     contradictions: async (relationships, ids) => await relationships.contradictions(ids.of('memories')),
   },
   memoryTags: {},
+  memoryTombstones: {},
+  embeddingModels: {
+    set: async (models) => await models.set({ name: 'model-1', dimension: 384, duplicateThreshold: 0.9 }),
+    findByName: async (models) => await models.findByName('model-1'),
+  },
   memoryUsage: {},
 }

@@ -330,6 +330,7 @@ const undeletable: ReadonlySet<string> = new Set([
   'directiveVersions',
   'checkpoints',
   'memoryVersions',
+  'memoryTombstones',
   'auditLogs',
   'points',
   'pointsLedger',

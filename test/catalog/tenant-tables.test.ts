@@ -37,10 +37,12 @@ test('finds the tables of the data model, and those of a consumer', () => {
     'ibex_core.checkpoints',
     'ibex_core.directive_versions',
     'ibex_core.directives',
+    'ibex_core.embedding_models',
     'ibex_core.llm_round_table_results',
     'ibex_core.memories',
     'ibex_core.memory_relationships',
     'ibex_core.memory_tags',
+    'ibex_core.memory_tombstones',
     'ibex_core.memory_usage',
     'ibex_core.memory_versions',
     'ibex_core.messages',
@@ -136,7 +138,9 @@ test('has one policy for the tenant and one for the system role, the same for re
 test('grants exactly what the roles need, and UPDATE on every column but the tenant and generated ones', async () => {
   for (const { name, tenantColumn, appendOnly } of tenantTables()) {
     const rights = appendOnly ? ['INSERT', 'SELECT'] : ['DELETE', 'INSERT', 'SELECT']
-    const expected = ['ibex_app', 'ibex_system'].flatMap((role) => rights.map((right) => `${role} ${right}`))
+    const lifted = name === 'ibex_core.memory_tombstones' ? ['ibex_system DELETE'] : []
+    const granting = ['ibex_app', 'ibex_system'].flatMap((role) => rights.map((right) => `${role} ${right}`))
+    const expected = [...granting, ...lifted].toSorted()
     expect({ name, rights: await granted(name) }).toEqual({ name, rights: expected })
     for (const role of ['ibex_app', 'ibex_system']) {
       const closed = await column(sql`
@@ -282,7 +286,11 @@ test('lets nobody but the roles call a function, and only those of the search ro
   const trigger = { definer: false, app: false, public: 0 }
   const search = { definer: true, app: true, public: 0 }
   expect(rows).toEqual([
+    { ...trigger, name: 'add_distinct_memories', app: true },
+    { ...trigger, name: 'add_memories', app: true },
+    { ...trigger, name: 'add_memory', app: true },
     { ...trigger, name: 'any_word' },
+    { ...trigger, name: 'await_memory_writers' },
     { ...trigger, name: 'check_order_status' },
     { ...trigger, name: 'check_order_subtotal' },
     { ...trigger, name: 'choose_default_template' },
@@ -292,9 +300,12 @@ test('lets nobody but the roles call a function, and only those of the search ro
     { ...trigger, name: 'keep_organization_owned' },
     { ...trigger, name: 'keep_owner_a_member' },
     { ...trigger, name: 'keep_team_owned' },
+    { ...trigger, name: 'lock_agent_memories', app: true },
+    { ...trigger, name: 'lock_memories', app: true },
     { ...trigger, name: 'move_default_template' },
     { ...trigger, name: 'move_point_account' },
     { ...trigger, name: 'move_points', app: true },
+    { ...trigger, name: 'nearest_memories', app: true },
     { ...trigger, name: 'number_message' },
     { ...trigger, name: 'number_points_movement' },
     { ...trigger, name: 'place_order', app: true },
@@ -302,9 +313,11 @@ test('lets nobody but the roles call a function, and only those of the search ro
     { ...trigger, name: 'publish_directive', app: true },
     { ...trigger, name: 'refuse_account_change' },
     { ...trigger, name: 'refuse_change' },
+    { ...trigger, name: 'refuse_erased_memory' },
     { ...trigger, name: 'roll_back_directive', app: true },
     { ...search, name: 'search_canon_items' },
     { ...search, name: 'search_rag_documents' },
+    { ...trigger, name: 'take_in_memory', app: true },
     { ...trigger, name: 'touch_updated_at' },
     { ...trigger, name: 'write_memory_version' },
   ])

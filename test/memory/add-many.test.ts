@@ -49,9 +49,9 @@ test('tells what became of each, in their order, however often one comes', async
     'created',
     'duplicate',
   ])
-  const rows = await memories.find({ where: { id: results.map(({ id }) => id) } })
+  const rows = await memories.find({ where: { id: results.map(({ id }) => id ?? '') } })
   const contentOf = new Map(rows.map(({ id, content }) => [id, content]))
-  expect(results.map(({ id }) => contentOf.get(id))).toEqual(['c', 'b', 'a', 'c', 'd', 'B', 'a'])
+  expect(results.map(({ id }) => contentOf.get(id ?? ''))).toEqual(['c', 'b', 'a', 'c', 'd', 'B', 'a'])
   expect(results[1]?.id).toBe(before.id)
   expect(await memories.count()).toBe(5)
 })
@@ -92,7 +92,7 @@ test('tags what it creates, and leaves the tags of what is there', async () => {
     input('bare'),
   ])
   const tags = []
-  for (const { id } of results) tags.push(await memories.tagsOf(id))
+  for (const { id } of results) tags.push(await memories.tagsOf(id ?? ''))
   expect(tags).toEqual([['x', 'y'], ['kept'], ['x', 'y'], []])
   expect(results[1]?.id).toBe(memory.id)
 })

@@ -102,7 +102,7 @@ test('finds the memory that is there, unchanged, when the same agent adds it aga
   const second = await memories.add(
     input({ category: 'factual', importance: 10, embedding: direction('other'), tags: ['b'] }),
   )
-  expect(second).toEqual({ outcome: 'duplicate', memory: first.memory })
+  expect(second).toEqual({ ...first, outcome: 'duplicate' })
   expect(await memories.tagsOf(first.memory.id)).toEqual(['a'])
   expect(await storedCount()).toBe(1)
 })
@@ -129,14 +129,16 @@ describe('takes for the same a content that differs in', () => {
     expect(text).not.toBe(content)
     const first = await tenants.mine.memories.add(input())
     const second = await tenants.mine.memories.add(input({ content: text }))
-    expect(second).toEqual({ outcome: 'duplicate', memory: first.memory })
+    expect(second).toEqual({ ...first, outcome: 'duplicate' })
   })
 })
 
 test('takes for another a content that differs in case or punctuation', async () => {
   await tenants.mine.memories.add(input())
-  for (const text of [content.toUpperCase(), `${content}!`])
-    expect((await tenants.mine.memories.add(input({ content: text }))).outcome).toBe('created')
+  for (const text of [content.toUpperCase(), `${content}!`]) {
+    const other = input({ content: text, embedding: direction(text) })
+    expect((await tenants.mine.memories.add(other)).outcome).toBe('created')
+  }
   expect(await storedCount()).toBe(3)
 })
 

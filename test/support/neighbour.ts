@@ -1,6 +1,7 @@
 /** The hostile neighbour: another tenant's rows in every table, so that a query that forgets its tenant finds some. */
 import { type Kysely, sql } from 'kysely'
 import type { DatabaseTarget } from '../../src/database/options.ts'
+import { contentHash } from '../../src/memory/memory-content.ts'
 import type { DB } from '../../types/database.d.ts'
 import { openAdmin } from './admin.ts'
 import { insertAgent, insertMemory, insertOrganization, insertSession, insertUser } from './factories.ts'
@@ -162,5 +163,13 @@ async function insertMemories(
   await admin
     .insertInto('ibex_core.memory_relationships')
     .values({ ...org, source_id: first.id, target_id: second.id, relation_type: 'supports' })
+    .execute()
+  await admin
+    .insertInto('ibex_core.embedding_models')
+    .values({ ...org, name: 'm', dimension: 384, duplicate_threshold: 0.1, conflict_threshold: 0.1 })
+    .execute()
+  await admin
+    .insertInto('ibex_core.memory_tombstones')
+    .values({ ...org, content_hash: contentHash('Ana likes the sea.') })
     .execute()
 }
