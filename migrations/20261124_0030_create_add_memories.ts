@@ -7,6 +7,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await createLockMemories(db)
   await createNearest(db)
   await createTakeIn(db)
+  await createMerge(db)
   await createAddDistinct(db)
   await createAddOne(db)
   await createAdd(db)
@@ -17,6 +18,7 @@ export async function down(db: Kysely<unknown>): Promise<void> {
   await sql`drop function ibex_core.add_memories`.execute(db)
   await sql`drop function ibex_core.add_memory`.execute(db)
   await sql`drop function ibex_core.add_distinct_memories`.execute(db)
+  await sql`drop function ibex_core.merge_memories`.execute(db)
   await sql`drop function ibex_core.take_in_memory`.execute(db)
   await sql`drop function ibex_core.nearest_memories`.execute(db)
   await sql`drop function ibex_core.lock_memories`.execute(db)
@@ -44,11 +46,11 @@ function same(item: string): RawBuilder<unknown> {
 }
 
 async function createLockMemories(db: Kysely<unknown>): Promise<void> {
-  await sql`create function ibex_core.lock_memories(tenant uuid, ids uuid[]) returns setof ibex_core.memories
+  await sql`create function ibex_core.lock_memories(tenant uuid, ids uuid[], agents uuid[]) returns setof ibex_core.memories
 language plpgsql set search_path = '' as $$
 begin
   -- in the order of all writers: the agents, then the rows
-  perform ibex_core.lock_agent_memories(tenant, array(
+  perform ibex_core.lock_agent_memories(tenant, agents || array(
     select agent_id from ibex_core.memories where org_id = tenant and id = any (ids)
   ), false);
   return query select * from ibex_core.memories where org_id = tenant and id = any (ids)
@@ -58,7 +60,7 @@ $$`.execute(db)
   await describeFunction(
     db,
     'ibex_core.lock_memories',
-    'Locks memories and whoever else writes memories of their agents, and returns them as they are then.',
+    'Lets nobody else write memories of the agents of these or of the agents given, and returns these, locked.',
   )
   await allowFunction(db, 'ibex_core.lock_memories')
 }
@@ -143,6 +145,37 @@ $$`.execute(db)
     'Gives a memory what another one of the same meaning has: the higher scores, all sources and metadata.',
   )
   await allowFunction(db, 'ibex_core.take_in_memory')
+}
+
+async function createMerge(db: Kysely<unknown>): Promise<void> {
+  await sql`create function ibex_core.merge_memories(tenant uuid, ids uuid[], holder_id uuid)
+returns setof ibex_core.memories language plpgsql set search_path = '' as $$
+declare
+  holder ibex_core.memories;
+  taken ibex_core.memories;
+begin
+  select * into holder from ibex_core.memories where org_id = tenant and id = holder_id for no key update;
+  for taken in select * from ibex_core.memories where org_id = tenant and id = any (ids) order by created_at, id loop
+    holder := ibex_core.take_in_memory(holder, taken);
+  end loop;
+  insert into ibex_core.memory_tags (org_id, memory_id, tag)
+  select distinct tenant, holder_id, tag from ibex_core.memory_tags
+  where org_id = tenant and memory_id = any (ids) on conflict do nothing;
+  -- what is one memory does not contradict itself
+  delete from ibex_core.memory_relationships
+  where org_id = tenant and relation_type = 'contradicts' and source_id = any (ids || holder_id)
+    and target_id = any (ids || holder_id);
+  update ibex_core.memories set status = 'merged', merged_into = holder_id, superseded_by = null
+  where org_id = tenant and id = any (ids);
+  return next holder;
+end
+$$`.execute(db)
+  await describeFunction(
+    db,
+    'ibex_core.merge_memories',
+    'Merges memories into another one, under the locks of lock_memories, and returns it.',
+  )
+  await allowFunction(db, 'ibex_core.merge_memories')
 }
 
 async function createAddDistinct(db: Kysely<unknown>): Promise<void> {

@@ -193,14 +193,14 @@ export class NotRunningError extends IbexError {
   }
 }
 
-/** Raised when a memory is in a status that does not lead to the one asked for; `status` is the one that it is in. */
+/** Raised when a memory is not in the status from which the change starts; `status` is the one that it is in. */
 export class MemoryStatusError extends IbexError {
   override readonly name = 'MemoryStatusError'
   override readonly code = 'memory_status'
   readonly status: string
 
-  constructor(status: string, to: string) {
-    super(`memory is ${status}, which does not lead to ${to}: read it again, another may have changed it`)
+  constructor(status: string, expected: string) {
+    super(`memory is ${status}: this needs one that is ${expected}`)
     this.status = status
   }
 }

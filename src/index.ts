@@ -148,6 +148,7 @@ export type { SimilarMemory, SimilarOptions } from './memory/memory-repository.t
 export type { AddedMemory, AddOutcome, NearMemory } from './memory/add-memories.ts'
 export type { AddOptions, NearDuplicatePolicy, NearThresholds } from './memory/add-options.ts'
 export type { AddResult } from './memory/add-result.ts'
+export type { ConflictResolution } from './memory/resolve-conflict.ts'
 export type { MemoryInput } from './memory/memory-input.ts'
 export type { PastMemory } from './memory/memory-history.ts'
 export type { UndoOptions } from './memory/undo-memory.ts'

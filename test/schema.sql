@@ -500,23 +500,51 @@ $function$;
 grant execute on function ibex_core.lock_agent_memories(uuid,uuid[],boolean) to ibex_app;
 grant execute on function ibex_core.lock_agent_memories(uuid,uuid[],boolean) to ibex_system;
 comment on function ibex_core.lock_agent_memories(uuid,uuid[],boolean) is 'Lets one transaction at a time write memories of these agents; null stands for the memories that all share.';
-CREATE OR REPLACE FUNCTION ibex_core.lock_memories(tenant uuid, ids uuid[])
+CREATE OR REPLACE FUNCTION ibex_core.lock_memories(tenant uuid, ids uuid[], agents uuid[])
  RETURNS SETOF ibex_core.memories
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
   -- in the order of all writers: the agents, then the rows
-  perform ibex_core.lock_agent_memories(tenant, array(
+  perform ibex_core.lock_agent_memories(tenant, agents || array(
     select agent_id from ibex_core.memories where org_id = tenant and id = any (ids)
   ), false);
   return query select * from ibex_core.memories where org_id = tenant and id = any (ids)
     order by id for no key update;
 end
 $function$;
-grant execute on function ibex_core.lock_memories(uuid,uuid[]) to ibex_app;
-grant execute on function ibex_core.lock_memories(uuid,uuid[]) to ibex_system;
-comment on function ibex_core.lock_memories(uuid,uuid[]) is 'Locks memories and whoever else writes memories of their agents, and returns them as they are then.';
+grant execute on function ibex_core.lock_memories(uuid,uuid[],uuid[]) to ibex_app;
+grant execute on function ibex_core.lock_memories(uuid,uuid[],uuid[]) to ibex_system;
+comment on function ibex_core.lock_memories(uuid,uuid[],uuid[]) is 'Lets nobody else write memories of the agents of these or of the agents given, and returns these, locked.';
+CREATE OR REPLACE FUNCTION ibex_core.merge_memories(tenant uuid, ids uuid[], holder_id uuid)
+ RETURNS SETOF ibex_core.memories
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  holder ibex_core.memories;
+  taken ibex_core.memories;
+begin
+  select * into holder from ibex_core.memories where org_id = tenant and id = holder_id for no key update;
+  for taken in select * from ibex_core.memories where org_id = tenant and id = any (ids) order by created_at, id loop
+    holder := ibex_core.take_in_memory(holder, taken);
+  end loop;
+  insert into ibex_core.memory_tags (org_id, memory_id, tag)
+  select distinct tenant, holder_id, tag from ibex_core.memory_tags
+  where org_id = tenant and memory_id = any (ids) on conflict do nothing;
+  -- what is one memory does not contradict itself
+  delete from ibex_core.memory_relationships
+  where org_id = tenant and relation_type = 'contradicts' and source_id = any (ids || holder_id)
+    and target_id = any (ids || holder_id);
+  update ibex_core.memories set status = 'merged', merged_into = holder_id, superseded_by = null
+  where org_id = tenant and id = any (ids);
+  return next holder;
+end
+$function$;
+grant execute on function ibex_core.merge_memories(uuid,uuid[],uuid) to ibex_app;
+grant execute on function ibex_core.merge_memories(uuid,uuid[],uuid) to ibex_system;
+comment on function ibex_core.merge_memories(uuid,uuid[],uuid) is 'Merges memories into another one, under the locks of lock_memories, and returns it.';
 CREATE OR REPLACE FUNCTION ibex_core.move_default_template()
  RETURNS trigger
  LANGUAGE plpgsql

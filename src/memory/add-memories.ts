@@ -6,7 +6,6 @@ import { tables } from '../../types/tables.ts'
 import { rowToInsert } from '../repository/column-values.ts'
 import { withSettings } from '../tenancy/query-settings.ts'
 import { toWireValue } from '../tenancy/wire-value.ts'
-import { searchSettings } from '../vector/similarity-search.ts'
 import type { CheckedAddOptions } from './add-options.ts'
 import type { CheckedMemory, MemoryRow } from './memory-input.ts'
 
@@ -111,8 +110,11 @@ async function addPart<R>(
   return rows
 }
 
-/** Of the settings of a search those of the index: the function itself says which of its statements are planned anew. */
-const { plan_cache_mode: _, ...indexSettings } = searchSettings(10)
+/**
+ * What a look-up of near memories needs of the index. What it looks for is nearer than almost everything, so a shorter list
+ * of candidates than that of a search finds it. The function itself says which of its statements are planned anew.
+ */
+const indexSettings = { 'hnsw.ef_search': '60', 'hnsw.iterative_scan': 'relaxed_order' } as const
 
 /** The row as JSON whose values PostgreSQL reads as those of the columns. */
 function toJsonRow(row: MemoryRow, orgId: string): object {

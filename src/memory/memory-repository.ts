@@ -15,10 +15,14 @@ import { checkAddOptions } from './add-options.ts'
 import type { AddOptions } from './add-options.ts'
 import { toAddResult } from './add-result.ts'
 import type { AddResult } from './add-result.ts'
+import { archiveMemory, mergeMemories, pinMemory, restoreMemory, supersedeMemory } from './memory-life.ts'
+import { checkMemoryId, checkMerge, checkOther } from './life-input.ts'
 import { readAsOf, readHistory, readSupersessionChain } from './memory-history.ts'
 import type { PastMemory } from './memory-history.ts'
 import { checkId, checkMemory, inRange, memoryDimension, toTags } from './memory-input.ts'
 import type { MemoryInput } from './memory-input.ts'
+import { checkResolution, resolveConflict } from './resolve-conflict.ts'
+import type { ConflictResolution } from './resolve-conflict.ts'
 import { checkUndo, undoMemory } from './undo-memory.ts'
 import type { UndoOptions } from './undo-memory.ts'
 
@@ -233,6 +237,94 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   async undo(id: string, options: UndoOptions): Promise<Memory> {
     const undo = checkUndo(id, options)
     return await this.scope.atomically(async ({ db }) => await undoMemory(db, this.scope.orgId, undo))
+  }
+
+  /**
+   * Replaces a memory by a newer one, and returns that: one that is there, or one that is added (exact duplicates only).
+   *
+   * The old one becomes `superseded`, with a `supersedes` relation from the newer one. One transaction; of two callers at
+   * once the second gets the error.
+   *
+   * @throws {MemoryStatusError} when the old one is neither active nor disputed, or the newer one not active.
+   * @throws {RowNotFoundError} when the tenant has no such living memory.
+   * @throws {ErasedContentError} when the content of the newer one was erased.
+   * @throws {InvalidArgumentError} when both are the same memory, or an argument is not what it should be.
+   */
+  async supersede(id: string, by: string | MemoryInput): Promise<Memory> {
+    const change = { id: checkMemoryId('id', id), by: checkOther('by', by) }
+    return await this.scope.atomically(async ({ db }) => await supersedeMemory(db, this.scope.orgId, change))
+  }
+
+  /**
+   * Merges memories, at most 100, into another one and returns that: one that is there, or one that is added.
+   *
+   * It gets the highest confidence and importance, and all tags, source messages and metadata, of which its own keys win.
+   * The others become `merged`, and what said that they contradict each other goes. One transaction.
+   *
+   * @throws {MemoryStatusError} when one is not active, disputed or waiting for a review, or that which takes them in not active.
+   * @throws {RowNotFoundError} when the tenant has no such living memory.
+   * @throws {ErasedContentError} when the content of the one to add was erased.
+   * @throws {InvalidArgumentError} when there is none to merge, or an argument is not what it should be.
+   */
+  async merge(ids: readonly string[], into: string | MemoryInput): Promise<Memory> {
+    const change = checkMerge(ids, into)
+    return await this.scope.atomically(async ({ db }) => await mergeMemories(db, this.scope.orgId, change))
+  }
+
+  /**
+   * Archives a memory: it is kept, and neither found nor compared any more. One that is archived stays as it is.
+   *
+   * @throws {RowNotFoundError} when the tenant has no such living memory.
+   */
+  async archive(id: string): Promise<Memory> {
+    return await archiveMemory(this.scope.db, this.scope.orgId, checkMemoryId('id', id))
+  }
+
+  /**
+   * Brings back a memory that was soft-deleted, with the status that it had, or one that is archived, which becomes active;
+   * `undefined` when the tenant has no such memory, or it is neither.
+   *
+   * @throws {UniqueViolationError} when the agent has another active memory with that content.
+   */
+  override async restore(id: string): Promise<Memory | undefined> {
+    return await restoreMemory(this.scope.db, this.scope.orgId, checkMemoryId('id', id))
+  }
+
+  /**
+   * Resolves the conflict that a memory in `pending_review` is in, and returns the memory to go on with: this one, or with
+   * `merge` the one that took it in.
+   *
+   * One transaction; of two callers at once the second gets the error. What the memory contradicts and is no longer active is
+   * left as it is.
+   *
+   * @throws {MemoryStatusError} when the memory is not waiting for a review: another caller may have resolved the conflict.
+   * @throws {RowNotFoundError} when the tenant has no such living memory.
+   * @throws {UniqueViolationError} when the agent has another active memory with that content meanwhile.
+   * @throws {InvalidArgumentError} when there is no such resolution, or nothing active to merge with.
+   */
+  async resolveConflict(id: string, resolution: ConflictResolution): Promise<Memory> {
+    const conflict = { id: checkMemoryId('id', id), resolution: checkResolution(resolution) }
+    return await this.scope.atomically(
+      async ({ db }) => await resolveConflict(db, this.scope.orgId, conflict),
+    )
+  }
+
+  /**
+   * Pins a memory, so that it is always part of the context, and returns it.
+   *
+   * @throws {RowNotFoundError} when the tenant has no such living memory.
+   */
+  async pin(id: string): Promise<Memory> {
+    return await pinMemory(this.scope.db, this.scope.orgId, { id: checkMemoryId('id', id), isPinned: true })
+  }
+
+  /**
+   * Unpins a memory and returns it.
+   *
+   * @throws {RowNotFoundError} when the tenant has no such living memory.
+   */
+  async unpin(id: string): Promise<Memory> {
+    return await pinMemory(this.scope.db, this.scope.orgId, { id: checkMemoryId('id', id), isPinned: false })
   }
 
   #conditions({ agentId, category, minConfidence, tags }: SimilarOptions): RawBuilder<SqlBool>[] {

@@ -12,6 +12,9 @@ type Property =
 
 const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
 
+/** Near no memory of the fixture. */
+const alone = Array.from({ length: 384 }, (_, index) => Math.cos(index * index))
+
 /** A call of every method that these repositories add to the base. */
 export const memoryCalls: Pick<OwnCalls, Property> = {
   memories: {
@@ -49,6 +52,25 @@ export const memoryCalls: Pick<OwnCalls, Property> = {
       await memories.update(ids.last('memories'), { status: 'merged', merged_into: from })
       await memories.supersessionChain(from)
     },
+    supersede: async (memories, ids) => {
+      const by = { agentId: ids.of('agents'), content: 'New.', embedding, category: 'factual' } as const
+      await memories.supersede(ids.of('memories'), by)
+      await memories.supersede(ids.first('memories'), ids.last('memories'))
+    },
+    merge: async (memories, ids) =>
+      await memories.merge([ids.of('memories'), ids.first('memories')], ids.last('memories')),
+    archive: async (memories, ids) => await memories.archive(ids.of('memories')),
+    resolveConflict: async (memories, ids) => {
+      const memory = { agentId: ids.of('agents'), category: 'factual' } as const
+      await memories.add({ ...memory, content: 'Old.', embedding: alone })
+      for (const [index, resolution] of (['keep_both', 'keep_old', 'merge', 'keep_new'] as const).entries()) {
+        const contrary = { ...memory, content: resolution, embedding: alone.with(index, 8) }
+        const { id } = await memories.add(contrary, { thresholds: { duplicate: 0.99, conflict: 0.5 } })
+        await memories.resolveConflict(id ?? '', resolution)
+      }
+    },
+    pin: async (memories, ids) => await memories.pin(ids.of('memories')),
+    unpin: async (memories, ids) => await memories.unpin(ids.of('memories')),
     undo: async (memories, ids) => await memories.undo(ids.of('memories'), { to: 1, embedding }),
   },
   memoryVersions: {},

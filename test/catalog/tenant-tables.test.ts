@@ -302,6 +302,7 @@ test('lets nobody but the roles call a function, and only those of the search ro
     { ...trigger, name: 'keep_team_owned' },
     { ...trigger, name: 'lock_agent_memories', app: true },
     { ...trigger, name: 'lock_memories', app: true },
+    { ...trigger, name: 'merge_memories', app: true },
     { ...trigger, name: 'move_default_template' },
     { ...trigger, name: 'move_point_account' },
     { ...trigger, name: 'move_points', app: true },
