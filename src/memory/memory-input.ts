@@ -1,6 +1,6 @@
 /** A memory as it is handed in, and the row that it becomes. */
 import type { JsonObject, MemoryCategory, MemorySource } from '../../types/database.d.ts'
-import { InvalidArgumentError } from '../errors.ts'
+import { InvalidArgumentError, InvalidVectorError } from '../errors.ts'
 import {
   characterCount,
   checkDate,
@@ -84,6 +84,32 @@ export interface CheckedMemory {
 export function checkMemory(input: MemoryInput): CheckedMemory {
   checkObject('memory', input)
   return { row: toMemoryRow(input), tags: toTags(input.tags) }
+}
+
+/**
+ * Checks many memories; the error says which one is not what it should be.
+ *
+ * @throws as {@link checkMemory}.
+ */
+export function checkMemories(inputs: readonly MemoryInput[]): CheckedMemory[] {
+  if (!Array.isArray(inputs)) throw new InvalidArgumentError('inputs', 'must be an array of memories')
+  return inputs.map((input, index) => {
+    try {
+      return checkMemory(input)
+    } catch (error) {
+      throw withPlace(error, `inputs[${index}]`)
+    }
+  })
+}
+
+function withPlace(error: unknown, place: string): unknown {
+  if (error instanceof InvalidVectorError) return new InvalidVectorError(`${place}: ${error.message}`)
+  if (!(error instanceof InvalidArgumentError)) return error
+  // its message is the argument and what is expected of it
+  return new InvalidArgumentError(
+    `${place}.${error.argument}`,
+    error.message.slice(error.argument.length + 1),
+  )
 }
 
 function toMemoryRow(input: MemoryInput): MemoryRow {

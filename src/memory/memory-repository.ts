@@ -19,7 +19,7 @@ import { archiveMemory, mergeMemories, pinMemory, restoreMemory, supersedeMemory
 import { checkMemoryId, checkMerge, checkOther } from './life-input.ts'
 import { readAsOf, readHistory, readSupersessionChain } from './memory-history.ts'
 import type { PastMemory } from './memory-history.ts'
-import { checkId, checkMemory, inRange, memoryDimension, toTags } from './memory-input.ts'
+import { checkId, checkMemories, checkMemory, inRange, memoryDimension, toTags } from './memory-input.ts'
 import type { MemoryInput } from './memory-input.ts'
 import { checkResolution, resolveConflict } from './resolve-conflict.ts'
 import type { ConflictResolution } from './resolve-conflict.ts'
@@ -84,7 +84,7 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
       const [added] = await addWholeMemories(db, orgId, [checkMemory(given)], checkedOptions)
       return toAddResult(added)
     }
-    const memories = given.map(checkMemory)
+    const memories = checkMemories(given)
     if (memories.length === 0) return []
     const added = await this.scope.atomically(
       async ({ db }) => await addWholeMemories(db, orgId, memories, checkedOptions),
@@ -102,7 +102,7 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    */
   async addMany(inputs: readonly MemoryInput[], options: AddOptions = {}): Promise<AddedMemory[]> {
     const checkedOptions = checkAddOptions(options, 'ignore')
-    const memories = inputs.map(checkMemory)
+    const memories = checkMemories(inputs)
     if (memories.length === 0) return []
     return await this.scope.atomically(
       async ({ db }) => await addMemories(db, this.scope.orgId, memories, checkedOptions),

@@ -69,10 +69,10 @@ async function lockForUndo(
 ): Promise<FoundVersion> {
   const { rows } = await sql<FoundVersion | { readonly content: null }>`
     select version.content, version.content = memory.content as "isContentOfNow"
-    from ibex_core.memories as memory left join ibex_core.memory_versions as version
+    from ibex_core.lock_memories(${orgId}, array[${memoryId}::uuid], '{}') as memory
+    left join ibex_core.memory_versions as version
       on version.org_id = ${orgId} and version.memory_id = memory.id and version.version_num = ${to}
-    where memory.org_id = ${orgId} and memory.id = ${memoryId} and memory.deleted_at is null
-    for no key update of memory`.execute(db)
+    where memory.deleted_at is null`.execute(db)
   const [found] = rows
   if (found === undefined) throw new RowNotFoundError('ibex_core.memories')
   if (found.content === null) throw new RowNotFoundError('ibex_core.memory_versions')

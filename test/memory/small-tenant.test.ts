@@ -1,8 +1,10 @@
 /** Row 14 of the ways it goes wrong: beside a large tenant, vector search gives a small one too few rows. */
 import { type RawBuilder, sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { AddResult } from '../../src/memory/add-result.ts'
 import type { MemoryInput } from '../../src/memory/memory-input.ts'
 import type { TenantScope, TenantTransaction } from '../../src/tenant-scope.ts'
+import type { Vector } from '../../src/vector/vector.ts'
 import { insertOrganization } from '../support/factories.ts'
 import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
 import { cosine, direction, near } from './embeddings.ts'
@@ -105,4 +107,22 @@ test('shows the large tenant nothing of the small one', async () => {
   const found = await tenants.theirs.memories.findSimilar({ embedding: direction('x'), limit: 1_000 })
   expect(found).toHaveLength(1_000)
   expect(new Set(found.map(({ org_id }) => org_id))).toEqual(new Set([tenants.theirs.orgId]))
+})
+
+test('compares what a small tenant adds with its own memories, however near those of the large one are', async () => {
+  const add = async (content: string, embedding: Vector<384>): Promise<AddResult> =>
+    await small.memories.add({ agentId: null, content, embedding, category: 'factual' })
+  const [question = direction(0)] = questions
+  const foreign = near(question, 'large 0', 0.5)
+  expect(await add('as the large one', near(foreign, 'x', 0.1))).toMatchObject({
+    outcome: 'created',
+    others: [],
+  })
+  const own = (await small.memories.find({ where: { content: 'small 7' } }))[0]
+  const said = near(own?.embedding ?? question, 'y', 0.1)
+  expect(await add('as my own', said)).toMatchObject({ outcome: 'merged', id: own?.id })
+  // through the index too, as it is for an agent with more memories than are compared one by one
+  const { rows } = await sql<{ id: string }>`select memory_id as id
+    from ibex_core.nearest_memories(${small.orgId}, null, null, ${said}, null, 1, false)`.execute(small.db)
+  expect(rows).toEqual([{ id: own?.id }])
 })
