@@ -95,7 +95,7 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   /**
    * Adds many memories, all or none, and tells what became of each, in their order.
    *
-   * Meant for batches of some hundreds to thousands: the rows travel as one array a column. Near duplicates and conflicts
+   * Meant for batches of some hundreds to thousands: one statement for 2,000. Near duplicates and conflicts
    * are looked for only where `onNearDuplicate` says what becomes of them.
    *
    * @throws as {@link add}; nothing is written then.
@@ -159,7 +159,7 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   /**
    * Adds tags to a memory; those it has already stay.
    *
-   * @throws {InvalidArgumentError} when a tag is empty or longer than 64 characters.
+   * @throws {InvalidArgumentError} when a tag is empty or longer than 64 characters, or there are more than 100.
    * @throws {ForeignKeyViolationError} when this tenant has no such memory.
    */
   async addTags(memoryId: string, tags: readonly string[]): Promise<void> {
