@@ -77,6 +77,11 @@ export async function addWholeMemories(
   }))
 }
 
+/** Tells whether they are added by one statement, which is all or nothing without a transaction. */
+export function isOneStatement(memories: readonly CheckedMemory[]): boolean {
+  return memories.length <= maxRows
+}
+
 interface AddParts {
   readonly options: CheckedAddOptions
   readonly select: RawBuilder<unknown>
@@ -89,7 +94,7 @@ async function addInParts<R>(
   parts: AddParts,
 ): Promise<R[]> {
   // the locks of all parts at once: one after the other, two callers could wait for each other
-  if (memories.length > maxRows) await lockAgents(db, orgId, memories)
+  if (!isOneStatement(memories)) await lockAgents(db, orgId, memories)
   const results: R[] = []
   for (let start = 0; start < memories.length; start += maxRows)
     results.push(...(await addPart<R>(db, orgId, memories.slice(start, start + maxRows), parts)))

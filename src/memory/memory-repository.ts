@@ -1,6 +1,6 @@
 /** What agents remember. */
 import { sql } from 'kysely'
-import type { RawBuilder, SqlBool } from 'kysely'
+import type { Kysely, RawBuilder, SqlBool } from 'kysely'
 import type { DB, Memory, MemoryCategory, MemoryVersion } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
@@ -9,7 +9,7 @@ import { withSettings } from '../tenancy/query-settings.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import { searchSettings, toEmbedding } from '../vector/similarity-search.ts'
 import type { VectorInput } from '../vector/vector.ts'
-import { addMemories, addWholeMemories } from './add-memories.ts'
+import { addMemories, addWholeMemories, isOneStatement } from './add-memories.ts'
 import type { AddedMemory } from './add-memories.ts'
 import { checkAddOptions } from './add-options.ts'
 import type { AddOptions } from './add-options.ts'
@@ -20,7 +20,7 @@ import { checkMemoryId, checkMerge, checkOther } from './life-input.ts'
 import { readAsOf, readHistory, readSupersessionChain } from './memory-history.ts'
 import type { PastMemory } from './memory-history.ts'
 import { checkId, checkMemories, checkMemory, inRange, memoryDimension, toTags } from './memory-input.ts'
-import type { MemoryInput } from './memory-input.ts'
+import type { CheckedMemory, MemoryInput } from './memory-input.ts'
 import { checkResolution, resolveConflict } from './resolve-conflict.ts'
 import type { ConflictResolution } from './resolve-conflict.ts'
 import { checkUndo, undoMemory } from './undo-memory.ts'
@@ -86,8 +86,9 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
     }
     const memories = checkMemories(given)
     if (memories.length === 0) return []
-    const added = await this.scope.atomically(
-      async ({ db }) => await addWholeMemories(db, orgId, memories, checkedOptions),
+    const added = await this.#allOrNone(
+      memories,
+      async (db) => await addWholeMemories(db, orgId, memories, checkedOptions),
     )
     return added.map(toAddResult)
   }
@@ -104,8 +105,9 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
     const checkedOptions = checkAddOptions(options, 'ignore')
     const memories = checkMemories(inputs)
     if (memories.length === 0) return []
-    return await this.scope.atomically(
-      async ({ db }) => await addMemories(db, this.scope.orgId, memories, checkedOptions),
+    return await this.#allOrNone(
+      memories,
+      async (db) => await addMemories(db, this.scope.orgId, memories, checkedOptions),
     )
   }
 
@@ -325,6 +327,11 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    */
   async unpin(id: string): Promise<Memory> {
     return await pinMemory(this.scope.db, this.scope.orgId, { id: checkMemoryId('id', id), isPinned: false })
+  }
+
+  async #allOrNone<T>(memories: readonly CheckedMemory[], add: (db: Kysely<DB>) => Promise<T>): Promise<T> {
+    if (isOneStatement(memories)) return await add(this.scope.db)
+    return await this.scope.atomically(async ({ db }) => await add(db))
   }
 
   #conditions({ agentId, category, minConfidence, tags }: SimilarOptions): RawBuilder<SqlBool>[] {

@@ -340,7 +340,9 @@ test('notices what is near in one round trip', async () => {
   await added()
   const before = tenants.statements.length
   await tenants.mine.memories.add(input('Roma.', { embedding: same('roma') }))
-  expect(tenants.statements.slice(before)).toHaveLength(1)
+  await tenants.mine.memories.add([input('A.'), input('B.', { embedding: same('b') })])
+  await tenants.mine.memories.addMany([input('C.'), input('D.')])
+  expect(tenants.statements.slice(before)).toHaveLength(3)
 })
 
 test('stores the same for the owner as it tells the caller', async () => {
