@@ -95,7 +95,7 @@ begin
           union all
           select from ibex_core.memories
           where org_id = tenant and agent_id is null and agent is null and status = 'active' and deleted_at is null
-        ) as memory offset 5000
+        ) as memory offset 2000
       );
     end if;
     if place = 1 or item.embedding_model is distinct from model_name then

@@ -20,7 +20,7 @@ export interface BulkAddOptions {
   readonly rows: number
   /** Memories of one call. */
   readonly batch: number
-  /** Memories that the agent has before: above 5,000 the compared ones are looked up by the index. */
+  /** Memories that the agent has before: above 2,000 the compared ones are looked up by the index. */
   readonly before: number
   readonly signal: AbortSignal
 }
