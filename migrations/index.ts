@@ -29,6 +29,7 @@ import * as createCommerce from './20261124_0026_create_commerce.ts'
 import * as createPoints from './20261124_0027_create_points.ts'
 import * as completeMemories from './20261124_0029_complete_memories.ts'
 import * as createAddMemories from './20261124_0030_create_add_memories.ts'
+import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -68,5 +69,6 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0027_create_points': createPoints,
       '20261124_0029_complete_memories': completeMemories,
       '20261124_0030_create_add_memories': createAddMemories,
+      '20261124_0039_open_untrusted_reads': openUntrustedReads,
     }),
 }

@@ -239,6 +239,23 @@ export class InactiveUserError extends IbexError {
   }
 }
 
+/**
+ * Raised when a statement handed to `untrusted` was refused or failed; nothing was changed.
+ *
+ * The message ends with PostgreSQL's own: the exception among these errors, because whoever wrote the statement needs it to
+ * write a better one, and has seen every row that the statement could. Show it to nobody else.
+ */
+export class UntrustedStatementError extends IbexError {
+  override readonly name = 'UntrustedStatementError'
+  override readonly code = 'untrusted_statement'
+  readonly sqlState: string
+
+  constructor(sqlState: string, reason: string) {
+    super(`the statement was refused or failed (${sqlState}): ${reason}`)
+    this.sqlState = sqlState
+  }
+}
+
 /** Raised before any SQL when an argument is not what the method takes; `argument` names it. */
 export class InvalidArgumentError extends IbexError {
   override readonly name = 'InvalidArgumentError'

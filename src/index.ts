@@ -17,6 +17,7 @@ export type { Actor } from './tenancy/scope.ts'
 export type { ScopeOptions } from './tenancy/tenancy.ts'
 export type { SystemScope } from './tenancy/system-scope.ts'
 export type { TransactionHandle, TransactionOptions } from './tenancy/transaction.ts'
+export type { UntrustedOptions, UntrustedResult } from './tenancy/untrusted.ts'
 export type { IsolationReport } from './tenancy/verify-isolation.ts'
 export { runOutsideTransaction } from './tenancy/ambient-transaction.ts'
 export { withSettings } from './tenancy/query-settings.ts'
@@ -220,6 +221,7 @@ export {
   UndefinedObjectError,
   UniqueViolationError,
   UnknownOrganizationError,
+  UntrustedStatementError,
   UnreadableCatalogError,
   UnsupportedOnEmbeddedError,
   UserStatusError,

@@ -5,6 +5,8 @@ import { needsOwnKysely } from './tenancy/tenancy.ts'
 import type { ScopeOptions, Tenancy } from './tenancy/tenancy.ts'
 import { checkTransactionOptions, runSavepoint, runTransaction } from './tenancy/transaction.ts'
 import type { TransactionHandle, TransactionOptions } from './tenancy/transaction.ts'
+import { checkUntrusted, runUntrusted, untrustedErrors } from './tenancy/untrusted.ts'
+import type { UntrustedOptions, UntrustedResult } from './tenancy/untrusted.ts'
 import { TenantRepositories } from './tenant-repositories.ts'
 
 /**
@@ -56,6 +58,28 @@ export class TenantScope<DB extends IbexDB = IbexDB> extends TenantRepositories<
       options,
       async (trx) => await callback(new TenantTransaction(orgId, trx)),
     )
+  }
+
+  /**
+   * Runs one query that nobody has read, such as a model has written, and returns its rows; docs/untrusted-sql.md says what
+   * it is held by.
+   *
+   * It reads the columns that were opened to it (`openToUntrusted`), of this tenant: the tenant is signed, so that a query
+   * that calls `set_config` sees nothing instead of another tenant. In a transaction of its own, which is rolled back.
+   *
+   * ```ts
+   * const { rows } = await tenant.untrusted('select category, count(*) from memories group by category', { maxRows: 100 })
+   * ```
+   *
+   * @throws {UntrustedStatementError} when it is no single query, or PostgreSQL refuses it; the message is for its author.
+   * @throws {QueryCanceledError} when it takes longer than `timeout`.
+   * @throws {InvalidArgumentError} when the statement is blank, or an option is unknown or out of range.
+   */
+  async untrusted(statement: string, options: UntrustedOptions = {}): Promise<UntrustedResult> {
+    const checked = checkUntrusted(statement, options)
+    const identity = { ...this.#options, orgId: this.orgId }
+    const limits = { statementTimeout: checked.timeout, signal: checked.signal }
+    return await runUntrusted(this.#tenancy.kyselyFor(identity, limits, untrustedErrors), checked)
   }
 
   override async atomically<T>(callback: (scope: Scope<DB>) => Promise<T>): Promise<T> {

@@ -13,7 +13,10 @@ export const systemRole = 'ibex_system'
 /** The role that owns the search functions and reads what they search, of all tenants; nobody logs in as it. */
 export const searchRole = 'ibex_search'
 
-/** All roles that migrations create. */
+/** The role of SQL that nobody has read; nobody logs in as it, and nobody but a function of its own acts as it. */
+export const untrustedRole = 'ibex_untrusted'
+
+/** The roles that every schema and table knows; the one of untrusted SQL sees what is opened to it. */
 export const roles: readonly string[] = [appRole, systemRole, searchRole]
 
 /** The names of all roles as SQL literals, for `rolname in (…)`. */

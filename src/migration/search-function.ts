@@ -1,5 +1,6 @@
 /** Functions that search with operators which row-level security would keep from their indexes. */
-import { InsufficientPrivilegeError, MigrationError } from '../errors.ts'
+import { MigrationError } from '../errors.ts'
+import { handOver, requireHandover } from './hand-over.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
 import type { TableName } from './names.ts'
@@ -57,7 +58,7 @@ export async function createSearchFunction(
   const fn = parseTableName(name)
   if (!/\borg_id\s*=\s*tenant\b/.test(query))
     throw new MigrationError(`the query of ${name} must say org_id = tenant, or it searches all tenants`)
-  await requireHandover(db, fn)
+  await requireHandover(db, fn, searchRole)
   await openToSearch(db, parseTableName(table), columns)
   // a custom plan each time: a generic one knows neither the tenant's size nor its partition. The caller's planner would
   // expect 1,000 rows of a function and read the whole tenant to join them
@@ -76,7 +77,7 @@ $search$`,
   await run(db, `comment on function ${fn.sql} is ${quoteText(comment)}`)
   await run(db, `revoke all on function ${fn.sql} from public`)
   await run(db, `grant execute on function ${fn.sql} to ${appRole}`)
-  await handOver(db, fn)
+  await handOver(db, fn, searchRole)
 }
 
 /**
@@ -113,42 +114,4 @@ async function openToSearch(
 
 function searchPolicy(table: string): string {
   return quoteIdentifier(`${table}_search_access`)
-}
-
-/** Gives the function to the search role; its owner-to-be needs the right to create in the schema, for this moment only. */
-async function handOver(db: MigrationHandle, { sql: fn, schema }: TableName): Promise<void> {
-  await run(db, `grant create on schema ${quoteIdentifier(schema)} to ${searchRole}`)
-  await run(db, `alter function ${fn} owner to ${searchRole}`)
-  await run(db, `revoke create on schema ${quoteIdentifier(schema)} from ${searchRole}`)
-}
-
-interface Handover {
-  /** Makes this login a member of the search role. Since PostgreSQL 16 without inheriting its rights. */
-  readonly grant: string
-  readonly isMember: boolean
-  /** Only the owner of the schema can drop what it has given away. */
-  readonly ownsSchema: boolean
-}
-
-async function requireHandover(db: MigrationHandle, { sql: fn, schema }: TableName): Promise<void> {
-  const [handover] = await read<Handover>(
-    db,
-    `select format('grant ${searchRole} to %I', current_user)
-        || case when version >= 160000 then ' with inherit false, set true' else '' end as grant,
-      pg_has_role(${quoteText(searchRole)}, case when version >= 160000 then 'SET' else 'MEMBER' end) as "isMember",
-      pg_has_role(nspowner, 'USAGE') as "ownsSchema"
-    from (select current_setting('server_version_num')::int as version) as server, pg_catalog.pg_namespace
-    where nspname = ${quoteText(schema)}`,
-  )
-  if (handover?.isMember === true && handover.ownsSchema) return
-  const way =
-    handover?.isMember === false
-      ? `let an administrator run: ${handover.grant};`
-      : `run the migration as the owner of the schema ${schema}`
-  throw new InsufficientPrivilegeError(
-    `this login may not give the function ${fn} to ${searchRole}: ${way}`,
-    {
-      sqlState: '42501',
-    },
-  )
 }

@@ -11,6 +11,8 @@ export interface ScopeTraits {
   readonly systemReason: string | undefined
   readonly onQuery: ((event: QueryEvent) => void) | undefined
   readonly mapError: (error: unknown) => unknown
+  /** True when whoever reads the errors has written the parameters. */
+  readonly quotesParameters?: boolean
 }
 
 /**
@@ -23,20 +25,23 @@ export async function observe(
   sql: string,
   run: () => Promise<BatchResult>,
 ): Promise<BatchResult> {
-  const { onQuery, signal, mapError } = traits
+  const { onQuery, signal } = traits
   signal?.throwIfAborted()
   const start = onQuery === undefined ? 0 : performance.now()
   let result: BatchResult
   try {
     result = await run()
   } catch (cause) {
-    const error =
-      signal?.aborted === true ? signal.reason : withCallers(mapError(withoutParameters(cause, sql)))
+    const error = signal?.aborted === true ? signal.reason : withCallers(toThrow(traits, cause, sql))
     if (onQuery !== undefined) tell(onQuery, { ...toEvent(traits, sql, start, 0), error })
     throw error
   }
   if (onQuery !== undefined) tell(onQuery, toEvent(traits, sql, start, result.rowCount))
   return result
+}
+
+function toThrow({ mapError, quotesParameters }: ScopeTraits, cause: unknown, sql: string): unknown {
+  return mapError(quotesParameters === true ? cause : withoutParameters(cause, sql))
 }
 
 /** Calls the hook: the statement has run, so what the hook throws must not look like the statement's failure. */

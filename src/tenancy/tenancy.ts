@@ -6,6 +6,7 @@ import { InvalidArgumentError } from '../errors.ts'
 import { checkOptionNames } from './arguments.ts'
 import type { Actor } from './scope.ts'
 import { TenantDialect, tenantSetting } from './tenant-dialect.ts'
+import type { TenantDialectConfig } from './tenant-dialect.ts'
 import type { TransactionOptions } from './transaction.ts'
 import type { TenantPool } from './wire.ts'
 
@@ -31,7 +32,11 @@ export class Tenancy<DB> {
   }
 
   /** A Kysely for this scope; cheap, no I/O. The transaction's options override the scope's. */
-  kyselyFor(identity: ScopeIdentity, transaction: TransactionOptions = {}): Kysely<DB> {
+  kyselyFor(
+    identity: ScopeIdentity,
+    transaction: TransactionOptions = {},
+    errors: Pick<TenantDialectConfig, 'mapError' | 'quotesParameters'> = {},
+  ): Kysely<DB> {
     const { role, systemRole, prepare, onQuery, statementTimeout } = this.#options
     const isSystem = 'systemReason' in identity
     const settings: Record<string, string> = { [tenantSetting]: isSystem ? '' : identity.orgId }
@@ -49,6 +54,7 @@ export class Tenancy<DB> {
         onQuery,
         signal: transaction.signal,
         systemReason: isSystem ? identity.systemReason : undefined,
+        ...errors,
       }),
     })
   }

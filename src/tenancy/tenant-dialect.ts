@@ -29,6 +29,8 @@ export interface TenantDialectConfig {
   readonly systemReason?: string | undefined
   /** Turns an error of `pg` into what is thrown (default: the classes of this library). */
   readonly mapError?: (error: unknown) => unknown
+  /** @internal Leaves in PostgreSQL's messages what it quotes of the parameters: only where their author reads them. */
+  readonly quotesParameters?: boolean
 }
 
 /**
@@ -53,13 +55,14 @@ export class TenantDialect implements Dialect {
       signal,
       systemReason,
       mapError = mapDatabaseError,
+      quotesParameters = false,
     } = config
     const prefix = settingsStatement(role === undefined ? settings : { role, ...settings })
     this.#config = {
       pool,
       prepare,
       tenant: settings[tenantSetting],
-      traits: { role, prefix, signal, systemReason, onQuery, mapError },
+      traits: { role, prefix, signal, systemReason, onQuery, mapError, quotesParameters },
     }
   }
 

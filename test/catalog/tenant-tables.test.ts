@@ -110,7 +110,17 @@ const searched: ReadonlySet<string> = new Set([
   'public.notes',
 ])
 
+/** The tables that untrusted SQL may read, of one tenant. */
+async function tablesOpenToUntrusted(): Promise<ReadonlySet<string>> {
+  const names = await column<string>(sql`
+    select oid::regclass::text as value from pg_class where relnamespace = 'ibex_core'::regnamespace
+      and has_any_column_privilege('ibex_untrusted', oid, 'select')`)
+  return new Set(names)
+}
+
 test('has one policy for the tenant and one for the system role, the same for reading and for writing', async () => {
+  const open = await tablesOpenToUntrusted()
+  expect(open.size).toBeGreaterThan(5)
   for (const { name, tenantColumn } of tables) {
     const { rows } = await sql`select polname::text as name, polcmd as command, polpermissive as permissive,
         (select array_agg(role::regrole::text) from unnest(polroles) as role) as roles,
@@ -120,7 +130,10 @@ test('has one policy for the tenant and one for the system role, the same for re
     const condition = `(${tenantColumn} = ( SELECT ibex_core.current_org_id() AS current_org_id))`
     const table = name.slice(name.indexOf('.') + 1)
     const common = { command: '*', permissive: true }
-    const search = { name: `${table}_search_access`, command: 'r', permissive: true, check: null }
+    const read = { command: 'r', permissive: true, check: null }
+    const search = { ...read, name: `${table}_search_access` }
+    const signed = `(${tenantColumn} = ( SELECT ibex_core.signed_org_id() AS signed_org_id))`
+    const untrusted = { ...read, roles: ['ibex_untrusted'], using: signed }
     expect(rows).toEqual([
       ...(searched.has(name) ? [{ ...search, roles: ['ibex_search'], using: 'true' }] : []),
       { ...common, name: `${table}_system_access`, roles: ['ibex_system'], using: 'true', check: 'true' },
@@ -131,6 +144,7 @@ test('has one policy for the tenant and one for the system role, the same for re
         using: condition,
         check: condition,
       },
+      ...(open.has(name) ? [{ ...untrusted, name: `${table}_untrusted_read` }] : []),
     ])
   }
 })
@@ -278,7 +292,7 @@ test('has no enum, no numeric but money, and no default that ties a role to a te
   ).toEqual([])
 })
 
-test('lets nobody but the roles call a function, and only those of the search role run with its rights', async () => {
+test('lets nobody but the roles call a function, and only named ones run with the rights of their owner', async () => {
   const { rows } = await sql`select proname::text as name, prosecdef as definer,
       has_function_privilege('ibex_app', oid, 'execute') as app,
       (select count(*)::int from aclexplode(coalesce(proacl, acldefault('f', proowner))) as acl where acl.grantee = 0) as public
@@ -316,9 +330,13 @@ test('lets nobody but the roles call a function, and only those of the search ro
     { ...trigger, name: 'refuse_change' },
     { ...trigger, name: 'refuse_erased_memory' },
     { ...trigger, name: 'roll_back_directive', app: true },
+    { ...search, name: 'run_untrusted' },
     { ...search, name: 'search_canon_items' },
     { ...search, name: 'search_rag_documents' },
     { ...trigger, name: 'take_in_memory', app: true },
+    { ...search, name: 'sign_tenant' },
+    { ...search, name: 'signed_org_id', app: false },
+    { ...trigger, name: 'tenant_signature' },
     { ...trigger, name: 'touch_updated_at' },
     { ...trigger, name: 'write_memory_version' },
   ])

@@ -1,0 +1,54 @@
+/** Gives a SECURITY DEFINER function to the role with whose rights it runs. */
+import { InsufficientPrivilegeError } from '../errors.ts'
+import type { MigrationHandle } from './handle.ts'
+import { read, run } from './handle.ts'
+import type { TableName } from './names.ts'
+import { quoteIdentifier, quoteText } from './names.ts'
+
+/** Gives the function to the role; its owner-to-be needs the right to create in the schema, for this moment only. */
+export async function handOver(
+  db: MigrationHandle,
+  { sql: fn, schema }: TableName,
+  role: string,
+): Promise<void> {
+  await run(db, `grant create on schema ${quoteIdentifier(schema)} to ${role}`)
+  await run(db, `alter function ${fn} owner to ${role}`)
+  await run(db, `revoke create on schema ${quoteIdentifier(schema)} from ${role}`)
+}
+
+interface Handover {
+  /** Makes this login a member of the role. Since PostgreSQL 16 without inheriting its rights. */
+  readonly grant: string
+  readonly isMember: boolean
+  /** Only the owner of the schema can drop what it has given away. */
+  readonly ownsSchema: boolean
+}
+
+/**
+ * Asks, before the function is created, whether this login may hand it over.
+ *
+ * @throws {InsufficientPrivilegeError} when it may not; says what an administrator must run.
+ */
+export async function requireHandover(
+  db: MigrationHandle,
+  { sql: fn, schema }: TableName,
+  role: string,
+): Promise<void> {
+  const [handover] = await read<Handover>(
+    db,
+    `select format('grant ${role} to %I', current_user)
+        || case when version >= 160000 then ' with inherit false, set true' else '' end as grant,
+      pg_has_role(${quoteText(role)}, case when version >= 160000 then 'SET' else 'MEMBER' end) as "isMember",
+      pg_has_role(nspowner, 'USAGE') as "ownsSchema"
+    from (select current_setting('server_version_num')::int as version) as server, pg_catalog.pg_namespace
+    where nspname = ${quoteText(schema)}`,
+  )
+  if (handover?.isMember === true && handover.ownsSchema) return
+  const way =
+    handover?.isMember === false
+      ? `let an administrator run: ${handover.grant};`
+      : `run the migration as the owner of the schema ${schema}`
+  throw new InsufficientPrivilegeError(`this login may not give the function ${fn} to ${role}: ${way}`, {
+    sqlState: '42501',
+  })
+}
