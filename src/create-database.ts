@@ -9,7 +9,6 @@ import { SystemScope } from './tenancy/system-scope.ts'
 import { Tenancy, copyScopeOptions } from './tenancy/tenancy.ts'
 import type { ScopeOptions } from './tenancy/tenancy.ts'
 import { parseTenantId } from './tenancy/tenant-id.ts'
-import { verifyIsolation } from './tenancy/verify-isolation.ts'
 import type { IsolationReport } from './tenancy/verify-isolation.ts'
 import { TenantScope } from './tenant-scope.ts'
 import { Vector } from './vector/vector.ts'
@@ -69,7 +68,7 @@ export class Database<DB extends IbexDB = IbexDB> {
    * @throws {IsolationError} when isolation would not hold; the message says what to run.
    */
   async verifyIsolation(): Promise<IsolationReport> {
-    return await verifyIsolation(this.#tenancy.kyselyFor({ orgId: nobody }))
+    return await this.#tenancy.verifyIsolation()
   }
 
   /**

@@ -8,6 +8,8 @@ import type { Actor } from './scope.ts'
 import { TenantDialect, tenantSetting } from './tenant-dialect.ts'
 import type { TenantDialectConfig } from './tenant-dialect.ts'
 import type { TransactionOptions } from './transaction.ts'
+import { verifyIsolation } from './verify-isolation.ts'
+import type { IsolationReport } from './verify-isolation.ts'
 import type { TenantPool } from './wire.ts'
 
 /** Who acts in a scope, and why. */
@@ -29,6 +31,13 @@ export class Tenancy<DB> {
   constructor(pool: ConnectionPool, options: ResolvedOptions) {
     this.pool = { connect: async () => await pool.connect(), end: async () => {} }
     this.#options = options
+  }
+
+  /** Checks that isolation holds for the role of its scopes. */
+  async verifyIsolation(): Promise<IsolationReport> {
+    const { target, role, prepare } = this.#options
+    const kind = 'url' in target ? 'server' : 'embedded'
+    return await verifyIsolation({ pool: this.pool, kind, role, prepare })
   }
 
   /** A Kysely for this scope; cheap, no I/O. The transaction's options override the scope's. */

@@ -1,7 +1,12 @@
 /** The check that a service runs at its start: would the database really keep tenants apart for this login? */
-import type { Kysely } from 'kysely'
-import { sql } from 'kysely'
+import { mapDatabaseError } from '../database/map-error.ts'
 import { IsolationError, MissingMigrationsError } from '../errors.ts'
+import { assertOutsideTransaction } from './ambient-transaction.ts'
+import { MessageBatch } from './message-batch.ts'
+import { explainPrefix } from './server-refusals.ts'
+import { settingsStatement } from './settings.ts'
+import { tenantSetting } from './tenant-dialect.ts'
+import type { TenantPool, WireClient } from './wire.ts'
 
 /** What `verifyIsolation` found to be in order. */
 export interface IsolationReport {
@@ -9,8 +14,22 @@ export interface IsolationReport {
   readonly role: string
   /** Tenant tables that the role can reach, every one with row-level security in force. */
   readonly tables: number
+  /**
+   * True when a pooler (PgBouncer, RDS Proxy) is between this login and the server. In transaction mode it keeps no session:
+   * LISTEN and advisory locks of a session need the server's own URL.
+   */
+  readonly isPooled: boolean
   /** What does not break isolation and should be mended: one sentence each. */
   readonly warnings: readonly string[]
+}
+
+/** What is checked: who logs in, and as whom its statements run. */
+export interface IsolationCheck {
+  readonly pool: TenantPool
+  readonly kind: 'server' | 'embedded'
+  readonly role: string
+  /** Whether statements are given names. */
+  readonly prepare: boolean
 }
 
 interface Facts {
@@ -23,24 +42,88 @@ interface Facts {
   readonly tables: number
   readonly unprotected: readonly string[]
   readonly opened: readonly string[]
+  /** What the tenant's setting was after a transaction that had set it. */
+  readonly left_behind: string
+  readonly process: number
 }
+
+/** A tenant that does not exist, by which a setting that outlives its transaction is known. */
+const nobody = '00000000-0000-0000-0000-000000000000'
+
+/** Where the second transaction keeps what it found of the first. */
+const leftBehind = 'app.left_behind'
 
 /**
  * Asks the catalog, in one round trip and as the role of a tenant's statements, whether isolation holds.
  *
  * @throws {MissingMigrationsError} when the role or the function that policies call does not exist.
  * @throws {IsolationError} when the role is not held by policies, a table with an `org_id` or a policy is not protected for
- *   it, or a policy that is plainly `true` lets it reach the rows of every tenant. Other conditions are not judged.
+ *   it, a policy that is plainly `true` lets it reach the rows of every tenant, or a tenant is set outside a transaction.
+ *   Other conditions are not judged: the doctor does.
  */
-export async function verifyIsolation<DB>(db: Kysely<DB>): Promise<IsolationReport> {
-  const { rows } = await sql<Facts>`
+export async function verifyIsolation(check: IsolationCheck): Promise<IsolationReport> {
+  const { facts, announced } = await askServer(check)
+  if (facts?.has_function !== true) {
+    throw new MissingMigrationsError(
+      'the database has no ibex_core schema: run the migrations first (migrationProvider of ibex-db/migrations)',
+    )
+  }
+  const problems = findProblems(facts)
+  if (problems.length > 0) throw new IsolationError(problems)
+  // a server tells its clients which process serves them, so that they can cancel; a pooler makes one up
+  const isPooled = check.kind === 'server' && announced !== facts.process
+  const warnings = [...findWarnings(facts), ...(isPooled && check.prepare ? [pooledWarning] : [])]
+  return { role: facts.role, tables: facts.tables, isPooled, warnings }
+}
+
+const pooledWarning =
+  'the connection goes through a pooler, and statements are given names: in transaction mode it must know them (PgBouncer 1.21 with max_prepared_statements), else pass prepare: false'
+
+/**
+ * Sends everything as one message batch: a transaction that sets the tenant and ends, and a second one that looks at what
+ * is left of it, and at the catalog.
+ */
+async function askServer({
+  pool,
+  role,
+}: IsolationCheck): Promise<{ readonly facts: Facts | undefined; readonly announced: number | null }> {
+  assertOutsideTransaction(pool, nobody)
+  // pg's client has these fields; its types leave them out
+  const client = (await pool.connect()) as WireClient
+  const prefix = settingsStatement({ role, [tenantSetting]: nobody })
+  const statements = [
+    { text: 'begin', values: [] },
+    prefix,
+    { text: 'commit', values: [] },
+    { text: remember, values: [] },
+    prefix,
+    { text: factsQuery, values: [] },
+  ].filter((statement) => statement !== undefined)
+  const parserOf = (oid: number): ((text: string) => unknown) => client.getTypeParser(oid, 'text')
+  const batch = new MessageBatch({ statements: undefined, role, parserOf }, statements)
+  try {
+    // pg takes any object with submit(); its types know only pg-cursor's
+    client.query(batch as never)
+    const { rows } = await batch.result
+    // the columns are those of the statement
+    return { facts: rows[0] as Facts | undefined, announced: client.processID }
+  } catch (error) {
+    throw mapDatabaseError(batch.isInPrefix ? explainPrefix(error, role) : error)
+  } finally {
+    client.release(client.getTransactionStatus() !== 'I')
+  }
+}
+
+const remember = `select set_config('${leftBehind}', coalesce(current_setting('${tenantSetting}', true), ''), true)`
+
+const factsQuery = `
     with tenant_tables as (
       select c.oid, format('%I.%I', n.nspname, c.relname) as name
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       where (exists (select from pg_catalog.pg_attribute where attrelid = c.oid and attname = 'org_id' and not attisdropped)
           or exists (select from pg_catalog.pg_policy where polrelid = c.oid))
-        and c.relkind in ('r', 'p') and n.nspname not like 'pg\_%' and n.nspname <> 'information_schema'
+        and c.relkind in ('r', 'p') and n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema'
         and (has_table_privilege(c.oid, 'select, insert, update, delete') or has_any_column_privilege(c.oid, 'select, insert, update'))
     )
     select current_user::text as role, me.rolsuper as is_superuser, me.rolbypassrls as bypasses,
@@ -51,19 +134,10 @@ export async function verifyIsolation<DB>(db: Kysely<DB>): Promise<IsolationRepo
       array(select distinct name from tenant_tables join pg_catalog.pg_policy on polrelid = tenant_tables.oid
         where polpermissive and 'true' in (pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
           and exists (select from unnest(polroles) as holder where holder = 0 or pg_has_role(me.oid, holder, 'usage'))
-        order by name) as opened
+        order by name) as opened,
+      current_setting('${leftBehind}') as left_behind, pg_backend_pid() as process
     from pg_catalog.pg_roles me, pg_catalog.pg_roles login
-    where me.rolname = current_user and login.rolname = session_user`.execute(db)
-  const facts = rows[0]
-  if (facts === undefined || !facts.has_function) {
-    throw new MissingMigrationsError(
-      'the database has no ibex_core schema: run the migrations first (migrationProvider of ibex-db/migrations)',
-    )
-  }
-  const problems = findProblems(facts)
-  if (problems.length > 0) throw new IsolationError(problems)
-  return { role: facts.role, tables: facts.tables, warnings: findWarnings(facts) }
-}
+    where me.rolname = current_user and login.rolname = session_user`
 
 function findWarnings({ role, login_is_superuser, login_inherits }: Facts): readonly string[] {
   if (login_is_superuser) {
@@ -77,11 +151,19 @@ function findWarnings({ role, login_is_superuser, login_inherits }: Facts): read
   ]
 }
 
-function findProblems({ role, is_superuser, bypasses, unprotected, opened }: Facts): readonly string[] {
+function findProblems({
+  role,
+  is_superuser,
+  bypasses,
+  unprotected,
+  opened,
+  left_behind,
+}: Facts): readonly string[] {
   const problems: string[] = []
   if (is_superuser)
     problems.push(`role "${role}" is a superuser, whom no policy holds: alter role ${role} nosuperuser`)
   if (bypasses) problems.push(`role "${role}" bypasses row-level security: alter role ${role} nobypassrls`)
+  if (left_behind !== '') problems.push(left_behind === nobody ? survives : setOutside)
   if (is_superuser || bypasses) return problems
   for (const name of unprotected) {
     problems.push(
@@ -95,3 +177,7 @@ function findProblems({ role, is_superuser, bypasses, unprotected, opened }: Fac
   }
   return problems
 }
+
+const survives = `the setting ${tenantSetting} survives its transaction, so the next statement of the connection is that tenant's: whatever is between this login and the server must keep to transactions`
+
+const setOutside = `the setting ${tenantSetting} has a value outside every transaction, so a statement without a scope is some tenant's: look for alter role … set, alter database … set, and for a session-level SET behind the same pooler`

@@ -29,6 +29,29 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
     await server.close()
   })
 
+  test('is noticed by verifyIsolation, which warns of named statements', async () => {
+    const report = await database.verifyIsolation()
+    expect(report).toMatchObject({ isPooled: true, role: 'ibex_app' })
+    expect(report.warnings.join()).not.toContain('pooler')
+    const named = createDatabase({ url })
+    const { warnings } = await named.verifyIsolation()
+    await named.close()
+    expect(warnings).toContainEqual(expect.stringContaining('else pass prepare: false'))
+  })
+
+  test('refuses a pooler in which a tenant was left outside a transaction', async () => {
+    await using leaky = await startPgBouncer(serverUrl(server), 1)
+    const pooled = urlForPort(serverUrl(server), leaky.port)
+    const client = new pg.Client({ connectionString: pooled })
+    await client.connect()
+    await client.query("select set_config('app.current_org_id', $1, false)", [ids[7]])
+    const other = createDatabase({ url: pooled, prepare: false })
+    const error = await failure(async () => await other.verifyIsolation())
+    await client.end()
+    await other.close()
+    expect(error).toHaveProperty('problems', [expect.stringContaining('behind the same pooler')])
+  })
+
   test('keeps 200 scopes of 20 tenants apart on two connections of the server', async () => {
     const { seen, foreign } = await race(database, ids, { kinds: serverDeeds, scopes: 200, seed: 28 })
     expect(foreign).toEqual([])

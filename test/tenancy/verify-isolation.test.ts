@@ -1,10 +1,13 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type Database, createDatabase } from '../../src/create-database.ts'
-import { IsolationError, MissingMigrationsError } from '../../src/errors.ts'
+import { IsolationError, MissingMigrationsError, TenantMismatchError } from '../../src/errors.ts'
 import { failure } from '../support/two-tenants.ts'
+import { serverUrl, urlForPort } from '../support/server-url.ts'
 import { emptyDatabase, setup, type TestDatabase } from '../support/setup.ts'
+import { skipOnEmbedded } from '../support/skip.ts'
+import { countFlights } from './flight-counter.ts'
 
 let server: TestDatabase
 
@@ -16,8 +19,8 @@ afterAll(async () => {
   await server.close()
 })
 
-function open(role?: string): Database {
-  const database = createDatabase({ ...server.target, role })
+function open(role?: string, url?: string): Database {
+  const database = createDatabase({ ...(url === undefined ? server.target : { url }), role })
   onTestFinished(async () => {
     await database.close()
   })
@@ -25,7 +28,7 @@ function open(role?: string): Database {
 }
 
 /** Roles belong to the whole server, which other runs use too: one of a name of its own, gone after the test. */
-async function createRole(attribute: 'bypassrls' | 'nologin'): Promise<string> {
+async function createRole(attribute: 'bypassrls' | 'login' | 'nologin'): Promise<string> {
   const role = `ibex_test_${randomBytes(4).toString('hex')}`
   await sql`create role ${sql.ref(role)} ${sql.raw(attribute)}`.execute(server.admin)
   onTestFinished(async () => {
@@ -112,6 +115,48 @@ test('finds the policies of a role that the role is a member of', async () => {
     'problems',
     expect.arrayContaining([expect.stringContaining(`a policy on ibex_core.memories lets "${role}" reach`)]),
   )
+})
+
+test(
+  'refuses a login for which a tenant is set outside every transaction',
+  skipOnEmbedded('settings of the one session'),
+  async () => {
+    const login = await createRole('login')
+    const name = sql.ref(login)
+    await sql`grant ibex_app to ${name}`.execute(server.admin)
+    await sql`alter role ${name} set app.current_org_id = '11111111-1111-1111-1111-111111111111'`.execute(
+      server.admin,
+    )
+    const url = new URL(serverUrl(server))
+    url.username = login
+    const error = await failure(async () => await open(undefined, url.href).verifyIsolation())
+    expect(error).toHaveProperty('problems', [
+      expect.stringContaining('has a value outside every transaction'),
+    ])
+  },
+)
+
+test('takes one round trip, the first time and after it', skipOnEmbedded('no network'), async () => {
+  await using counter = await countFlights(serverUrl(server))
+  const database = open(undefined, urlForPort(serverUrl(server), counter.port))
+  await sql`select 1`.execute(database.forTenant(randomUUID()).db)
+  for (const _ of [1, 2]) {
+    const before = counter.flights
+    expect(await database.verifyIsolation()).toHaveProperty('isPooled', false)
+    expect(counter.flights - before).toBe(1)
+  }
+})
+
+test('is refused inside the transaction of a tenant, for which it would wait', async () => {
+  const database = open()
+  const error = await failure(
+    async () =>
+      await database.forTenant(randomUUID()).transaction(async ({ db }) => {
+        await sql`select 1`.execute(db)
+        await database.verifyIsolation()
+      }),
+  )
+  expect(error).toBeInstanceOf(TenantMismatchError)
 })
 
 test('asks for the migrations when the role does not exist', async () => {
