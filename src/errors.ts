@@ -294,6 +294,23 @@ export class InvalidCursorError extends IbexError {
   }
 }
 
+/**
+ * Raised inside a transaction when the session does not have the statements that this connection has prepared: a pooler in
+ * transaction mode hands its sessions round. Outside a transaction the statement is sent again without a name.
+ */
+export class PreparedStatementError extends IbexError {
+  override readonly name = 'PreparedStatementError'
+  override readonly code = 'prepared_statement'
+  override readonly isRetryable = true
+
+  constructor(options?: ErrorOptions) {
+    super(
+      'the session does not have the statements that this connection has prepared: behind a transaction pooler pass prepare: false',
+      options,
+    )
+  }
+}
+
 /** Raised before any SQL when a vector has the wrong dimension or holds a number that is not finite. */
 export class InvalidVectorError extends IbexError {
   override readonly name = 'InvalidVectorError'

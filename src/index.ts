@@ -209,6 +209,7 @@ export {
   OrderStatusError,
   OrderTotalMismatchError,
   OuterScopeError,
+  PreparedStatementError,
   ProductUnavailableError,
   QueryCanceledError,
   ReadOnlyTransactionError,

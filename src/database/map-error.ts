@@ -14,6 +14,7 @@ import {
   LastOwnerError,
   LockNotAvailableError,
   NotNullViolationError,
+  PreparedStatementError,
   QueryCanceledError,
   ReadOnlyTransactionError,
   SerializationFailureError,
@@ -165,6 +166,8 @@ function mapPostgresError(error: PostgresError): Error {
     constraint: error.constraint,
     columns,
   }
+  if (error.code === '26000' || error.code === '42P05')
+    return new PreparedStatementError({ cause: withoutValues(error) })
   if (error.code === '23503') return foreignKeyError(error, fields)
   // the message of class 22 quotes the input, so the original is not kept as the cause
   if (error.code.startsWith('22')) {

@@ -1,4 +1,5 @@
 /** The named prepared statements of one connection. */
+import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { RowReader } from './row-reader.ts'
 
@@ -24,23 +25,24 @@ let cacheCount = 0
  * The least recently used statement is closed on the server with the next message batch.
  */
 export class StatementCache {
+  /** True once the server has shown that it keeps the names of several clients in one session. */
+  #isDisabled = false
   readonly #byRole: Map<string, LRUCache<string, PreparedStatement>> = new Map()
   readonly #prefix: string
   #closing: string[] = []
-  #count = 0
 
   constructor() {
     cacheCount += 1
     this.#prefix = `ibex_${cacheCount}`
   }
 
-  /** The statement of this text, known or new; a new one is not ready and must be parsed. */
-  get(role: string, text: string): PreparedStatement {
+  /** The statement of this text, known or new; a new one is not ready and must be parsed. None once names are given up. */
+  get(role: string, text: string): PreparedStatement | undefined {
+    if (this.#isDisabled) return undefined
     const statements = this.#statementsOf(role)
     const known = statements.get(text)
     if (known !== undefined) return known
-    this.#count += 1
-    const statement = { name: `${this.#prefix}_${this.#count}`, isReady: false, reader: undefined }
+    const statement = { name: this.#nameOf(role, text), isReady: false, reader: undefined }
     statements.set(text, statement)
     return statement
   }
@@ -55,12 +57,24 @@ export class StatementCache {
     for (const statements of this.#byRole.values()) statements.clear()
   }
 
+  /** Gives no statement a name any more: what is prepared in the session is not of this connection alone. */
+  giveUp(): void {
+    this.#isDisabled = true
+    this.clear()
+    this.#closing = []
+  }
+
   /** The names to close, handed out once. */
   takeClosing(): readonly string[] {
     if (this.#closing.length === 0) return this.#closing
     const names = this.#closing
     this.#closing = []
     return names
+  }
+
+  /** Made of the text, so that a session which a pooler shares between processes never has it for another statement. */
+  #nameOf(role: string, text: string): string {
+    return `${this.#prefix}_${hash('sha256', `${role} ${text}`, 'base64url')}`
   }
 
   #statementsOf(role: string): LRUCache<string, PreparedStatement> {

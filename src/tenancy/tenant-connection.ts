@@ -9,7 +9,7 @@ import { observe } from './observe.ts'
 import type { ScopeTraits } from './observe.ts'
 import { readerOf } from './query-reader.ts'
 import { settingsOf } from './query-settings.ts'
-import { explainPrefix, isStalePlan, unknownStatement } from './server-refusals.ts'
+import { explainPrefix, isForeignStatement, isStalePlan, unknownStatement } from './server-refusals.ts'
 import { settingsStatement } from './settings.ts'
 import { changesSession, guardStatement, mayCommit } from './statement-guard.ts'
 import { WireSession } from './wire-session.ts'
@@ -203,15 +203,26 @@ export class TenantConnection implements DatabaseConnection {
       if (changesSession(result.command, statement.text)) this.#session.isBroken = true
       return result
     } catch (error) {
-      if (!isStalePlan(error) || !batch.usedPrepared)
+      if (!this.#forgetRefused(error, batch, statements))
         throw batch.isInPrefix ? explainPrefix(error, this.#traits.role) : error
       // the statement did not run: outside a transaction nothing else did either, so it may be sent again, parsed anew
-      if (error.code === unknownStatement) this.#context.statements?.clear()
-      for (const { text } of statements) this.#context.statements?.forget(this.#context.role, text)
       if (this.#isInTransaction && begin === undefined) throw error
       if (begin !== undefined) await this.#session.run([{ text: 'rollback', values: [] }])
       return await this.#session.run(statements)
     }
+  }
+
+  /** Forgets the names that the server refused; false when the error is about something else. */
+  #forgetRefused(error: unknown, batch: MessageBatch, sent: readonly BatchStatement[]): boolean {
+    const { statements, role } = this.#context
+    if (isForeignStatement(error)) {
+      statements?.giveUp()
+      return true
+    }
+    if (!isStalePlan(error) || !batch.usedPrepared) return false
+    if (error.code === unknownStatement) statements?.clear()
+    for (const { text } of sent) statements?.forget(role, text)
+    return true
   }
 
   #endTransaction(): void {

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Database, createDatabase } from '../../src/create-database.ts'
 import { failure } from '../support/two-tenants.ts'
 import { setup, type TestDatabase } from '../support/setup.ts'
@@ -87,6 +88,28 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
     expect(performance.now() - start).toBeLessThan(5_000)
   })
 
+  test('never runs another process’s statement by its name', async () => {
+    // a second copy of the library numbers its connections from 1, as another process does
+    vi.resetModules()
+    const copy = await import('../../src/create-database.ts')
+    vi.resetModules()
+    const again = await import('../../src/create-database.ts')
+    const [one, two] = [copy.createDatabase({ url, poolSize: 1 }), again.createDatabase({ url, poolSize: 1 })]
+    // each has one of the two sessions; the one that is given back last is lent first, so next time they change places
+    await readConstant(one, 'of one', async () => {
+      await readConstant(two, 'of two')
+    })
+    expect([await readConstant(two, 'of two'), await readConstant(one, 'of one')]).toEqual([
+      'of two',
+      'of one',
+    ])
+    const seen = await readConstant(two, 'of two', async () => {
+      expect(await readConstant(one, 'of one')).toBe('of one')
+    })
+    expect(seen).toBe('of two')
+    await Promise.all([one.close(), two.close()])
+  })
+
   test('would notice: a session-level SET reaches another client', async () => {
     const clients = Array.from({ length: 6 }, () => new pg.Client({ connectionString: url }))
     await Promise.all(clients.map(async (client) => await client.connect()))
@@ -102,3 +125,16 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
     expect(seen).toContain(ids[7])
   })
 })
+
+/** Reads a text that is part of the statement, so that each text is a statement of its own. */
+async function readConstant(
+  database: Database,
+  text: string,
+  meanwhile: () => Promise<void> = async () => {},
+): Promise<unknown> {
+  return await database.forTenant(randomUUID()).transaction(async ({ db }) => {
+    const { rows } = await sql.raw<{ text: string }>(`select '${text}' as text`).execute(db)
+    await meanwhile()
+    return rows[0]?.text
+  })
+}
