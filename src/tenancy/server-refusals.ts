@@ -5,7 +5,7 @@ import { InsufficientPrivilegeError, InvalidArgumentError, MissingMigrationsErro
 export const unknownStatement = '26000'
 
 /** The SQLSTATE of a name that the session has: another client's, whom a pooler lends the same session. */
-export const duplicateStatement = '42P05'
+const duplicateStatement = '42P05'
 
 /** True when a named statement is gone (DISCARD, a pooler) or its plan no longer fits the table (a migration). */
 export function isStalePlan(error: unknown): error is Error & { readonly code: unknown } {

@@ -1,4 +1,5 @@
 /** A borrowed client and the message batches in flight on it: runs, cancels, gives back. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { InvalidArgumentError } from '../errors.ts'
 import { cancelRequest } from './cancel-request.ts'
 import { MessageBatch } from './message-batch.ts'
@@ -80,15 +81,25 @@ export class WireSession {
 
   async #queryUntilAborted(batch: MessageBatch, signal: AbortSignal): Promise<BatchResult> {
     let cancelling: Promise<void> | undefined
+    const end = new AbortController()
     const cancel = (): void => {
-      cancelling = this.cancel().catch(() => {})
+      cancelling = this.#cancelUntil(end.signal)
     }
     signal.addEventListener('abort', cancel, { once: true })
     try {
       return await this.#query(batch)
     } finally {
       signal.removeEventListener('abort', cancel)
+      end.abort()
       await cancelling
+    }
+  }
+
+  /** A request that comes before its statement (which may wait in a pooler) is lost, so it is sent until the statement ends. */
+  async #cancelUntil(end: AbortSignal): Promise<void> {
+    for (let pause = 50; !end.aborted; pause = Math.min(pause * 2, 1_000)) {
+      await this.cancel().catch(() => {})
+      await delay(pause, undefined, { signal: end }).catch(() => {})
     }
   }
 }

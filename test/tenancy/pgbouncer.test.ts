@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Database, createDatabase } from '../../src/create-database.ts'
+import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import { failure } from '../support/two-tenants.ts'
 import { setup, type TestDatabase } from '../support/setup.ts'
 import { insertCanaries, race, serverDeeds } from './canaries.ts'
@@ -86,6 +88,30 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
       .transaction(async (trx) => await sql`select pg_sleep(20)`.execute(trx.db), { signal })
     await expect(aborted).rejects.toHaveProperty('name', 'TimeoutError')
     expect(performance.now() - start).toBeLessThan(5_000)
+  })
+
+  test('stops a statement that was aborted before the pooler had a session for it', async () => {
+    await using narrow = await startPgBouncer(serverUrl(server), 1)
+    const pooled = createDatabase({ url: urlForPort(serverUrl(server), narrow.port), prepare: false })
+    const tenant = pooled.forTenant(ids[0] ?? '')
+    const controller = new AbortController()
+    let aborted: Promise<Error> | undefined
+    await tenant.transaction(async (trx) => {
+      await sql`select 1`.execute(trx.db)
+      const sleeper = runOutsideTransaction(
+        async () =>
+          await tenant.transaction(async ({ db }) => await sql`select pg_sleep(60)`.execute(db), {
+            signal: controller.signal,
+          }),
+      )
+      aborted = failure(async () => await sleeper)
+      // it waits for the one session, and the request to stop it finds nothing
+      await delay(100)
+      controller.abort(new Error('too long'))
+      await delay(100)
+    })
+    expect(await aborted).toHaveProperty('message', 'too long')
+    await pooled.close()
   })
 
   test('never runs another process’s statement by its name', async () => {
