@@ -60,10 +60,21 @@ export class ConnectionPoolTimeoutError extends IbexError {
   override readonly isRetryable = true
 }
 
-/** Raised when an open connection breaks; whether the statement in flight took effect is unknown. */
+/**
+ * Raised when an open connection breaks.
+ *
+ * Before COMMIT was sent nothing of a transaction took effect, and it may run again: `isRetryable` is true. Of a single
+ * statement, and of a transaction whose COMMIT was on its way, nobody knows.
+ */
 export class ConnectionLostError extends IbexError {
   override readonly name = 'ConnectionLostError'
   override readonly code = 'connection_lost'
+  override readonly isRetryable: boolean
+
+  constructor(message: string, options: ErrorOptions & { readonly isRetryable?: boolean } = {}) {
+    super(message, options)
+    this.isRetryable = options.isRetryable ?? false
+  }
 }
 
 /** Raised before any SQL when a scope is asked for without a tenant. */

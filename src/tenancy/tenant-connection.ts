@@ -2,6 +2,7 @@
 import type { PoolClient } from 'pg'
 import { AbortedTransactionError, CompiledQuery } from 'kysely'
 import type { ControlConnectionProvider, DatabaseConnection, QueryResult } from 'kysely'
+import { ConnectionLostError } from '../errors.ts'
 import { checkWholeNumber } from './arguments.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { BatchContext, BatchResult, BatchStatement } from './message-batch.ts'
@@ -176,11 +177,15 @@ export class TenantConnection implements DatabaseConnection {
     guardStatement(query, this.#isInTransaction && this.#traits.prefix !== undefined)
     const statement = { text: sql, values: parameters.map(toWireValue), ...portal }
     const settings = settingsOf(query)
-    return await observe(
-      this.#traits,
-      sql,
-      async () => await this.#runWithPrefix(statement, settings && settingsStatement(settings)),
-    )
+    try {
+      return await observe(
+        this.#traits,
+        sql,
+        async () => await this.#runWithPrefix(statement, settings && settingsStatement(settings)),
+      )
+    } catch (error) {
+      throw this.#isInTransaction && error instanceof ConnectionLostError ? lostBeforeCommit(error) : error
+    }
   }
 
   async #runWithPrefix(
@@ -229,4 +234,11 @@ export class TenantConnection implements DatabaseConnection {
     this.#begin = undefined
     this.#isInTransaction = false
   }
+}
+
+function lostBeforeCommit({ cause }: ConnectionLostError): ConnectionLostError {
+  return new ConnectionLostError(
+    'the connection broke before the transaction was committed: nothing of it took effect, run it again',
+    { cause, isRetryable: true },
+  )
 }

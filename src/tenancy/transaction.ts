@@ -14,8 +14,8 @@ export interface TransactionOptions {
   /** The transaction cannot write. */
   readonly readOnly?: boolean | undefined
   /**
-   * Runs the callback again after a serialization failure or a deadlock: how many times at most (`true` = 3). The callback
-   * must have no other effects than its statements.
+   * Runs the callback again after a serialization failure, a deadlock, or a connection that broke before COMMIT: how many
+   * times at most (`true` = 3). The callback must have no other effects than its statements.
    */
   readonly retry?: boolean | number | undefined
   /** Milliseconds that each statement may take. */
@@ -82,7 +82,7 @@ export async function runTransaction<DB, T>(
     try {
       return await runOnce(db, ambient, options, callback)
     } catch (error) {
-      if (attempt >= retries || !isConflict(error)) throw error
+      if (attempt >= retries || !mayRunAgain(error)) throw error
       // exponential back-off with jitter: two that met once would otherwise meet again
       await delay(Math.random() * 10 * 2 ** attempt)
       options.signal?.throwIfAborted()
@@ -140,9 +140,12 @@ async function runOnce<DB, T>(
   }
 }
 
-function isConflict(error: unknown): boolean {
-  return (
-    error instanceof IbexError &&
-    (error.code === 'serialization_failure' || error.code === 'deadlock_detected')
-  )
+const retried: ReadonlySet<string> = new Set([
+  'serialization_failure',
+  'deadlock_detected',
+  'connection_lost',
+])
+
+function mayRunAgain(error: unknown): boolean {
+  return error instanceof IbexError && error.isRetryable && retried.has(error.code)
 }

@@ -101,8 +101,8 @@ describe('two transactions', skipOnEmbedded('one connection: no transaction besi
     )
     expect(error).toBeInstanceOf(ConnectionLostError)
     expect(error).not.toBeInstanceOf(DatabaseError)
-    // whether the statement took effect is unknown, so nobody may simply send it again
-    expect(error).toMatchObject({ code: 'connection_lost', isRetryable: false })
+    // before COMMIT nothing took effect
+    expect(error).toMatchObject({ code: 'connection_lost', isRetryable: true })
     expect(await tenants.mine.agents.exists()).toBe(true)
   })
 })
