@@ -552,6 +552,12 @@ export class AuthenticationError extends DatabaseError {
   override readonly code = 'invalid_authorization'
 }
 
+/** The disk of the server, or of the embedded database, is full (53100): nothing of the transaction took effect. */
+export class DiskFullError extends DatabaseError {
+  override readonly name = 'DiskFullError'
+  override readonly code = 'disk_full'
+}
+
 /** The server has no connection left, is starting or is shutting down (53300, 57P03). */
 export class ServerUnavailableError extends DatabaseError {
   override readonly name = 'ServerUnavailableError'

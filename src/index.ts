@@ -177,6 +177,7 @@ export {
   DatabaseClosedError,
   DatabaseError,
   DeadlockDetectedError,
+  DiskFullError,
   EmbeddedEngineError,
   ErasedContentError,
   EventConflictError,

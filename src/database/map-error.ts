@@ -7,6 +7,7 @@ import {
   DataExceptionError,
   DeadlockDetectedError,
   ErasedContentError,
+  DiskFullError,
   ExclusionViolationError,
   ForeignKeyViolationError,
   IbexError,
@@ -72,6 +73,7 @@ const conditions: Readonly<Record<string, readonly [DatabaseErrorClass, string]>
   '28P01': [AuthenticationError, 'the server refused the password: check the user and password of the url'],
   '28000': [AuthenticationError, 'the server refused the user: check the user of the url and pg_hba.conf'],
   '3D000': [UndefinedObjectError, 'the database does not exist: create it, or check the path of the url'],
+  '53100': [DiskFullError, 'the disk is full: make room, and run the transaction again'],
   '53300': [
     ServerUnavailableError,
     'the server has no connection left: lower poolSize or raise max_connections',
