@@ -132,6 +132,10 @@ export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
     return this.#plain(tables['ibex_core.memory_usage'])
   }
 
+  get memoryVotes(): PlainRepository<'ibex_core.memory_votes'> {
+    return this.#plain(tables['ibex_core.memory_votes'])
+  }
+
   get documents(): DocumentRepository {
     return this.#make('documents', (scope) => new DocumentRepository(scope))
   }

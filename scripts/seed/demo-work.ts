@@ -110,6 +110,12 @@ async function insertMemories(
   // what a customer asked to forget
   await trx.memoryTombstones.insert({ content_hash: contentHash('Ana lives in Porto.'), reason: 'asked for' })
   await trx.memoryUsage.insert({ memory_id: memory.id, retrieval_count: 1, last_retrieved_at: new Date() })
+  await trx.memories.vote({
+    memoryId: memory.id,
+    voter: { type: 'user', id: customerId },
+    vote: 'positive',
+    comment: 'That is me.',
+  })
 }
 
 async function insertRecords(

@@ -1,9 +1,10 @@
 /** What agents remember. */
 import { sql } from 'kysely'
 import type { Kysely, RawBuilder, SqlBool } from 'kysely'
-import type { DB, Memory, MemoryCategory, MemoryVersion } from '../../types/database.d.ts'
+import type { DB, Memory, MemoryCategory, MemoryVersion, MemoryVote } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
+import type { BatchOptions } from '../repository/batch-options.ts'
 import { checkDate, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
 import { withSettings } from '../tenancy/query-settings.ts'
 import type { Scope } from '../tenancy/scope.ts'
@@ -23,6 +24,12 @@ import { checkId, checkMemories, checkMemory, inRange, memoryDimension, toTags }
 import type { CheckedMemory, MemoryInput } from './memory-input.ts'
 import { checkResolution, resolveConflict } from './resolve-conflict.ts'
 import type { ConflictResolution } from './resolve-conflict.ts'
+import { sweepExpiredMemoriesOf } from './expired-memories.ts'
+import type { ExpirySweep } from './expired-memories.ts'
+import { castVote, checkVote, checkVoteKey, withdrawVote } from './memory-votes.ts'
+import type { Voter, VoteInput } from './memory-votes.ts'
+import { retierMemoriesOf } from './retier-memories.ts'
+import type { RetierOptions, RetierReport } from './retier-memories.ts'
 import { checkUndo, undoMemory } from './undo-memory.ts'
 import type { UndoOptions } from './undo-memory.ts'
 
@@ -327,6 +334,59 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    */
   async unpin(id: string): Promise<Memory> {
     return await pinMemory(this.scope.db, this.scope.orgId, { id: checkMemoryId('id', id), isPinned: false })
+  }
+
+  /**
+   * Casts the vote of a user or an agent on a memory, or changes the one that was cast before, and returns it.
+   *
+   * A trigger derives `usefulness_score` of `memory_usage` from the votes in the same transaction: (positive votes + 1) /
+   * (votes + 2), Laplace's rule of succession, so 0.5 without a vote, and one vote counts less than many that agree.
+   *
+   * ```ts
+   * await tenant.memories.vote({ memoryId, voter: { type: 'user', id: userId }, vote: 'positive' })
+   * ```
+   *
+   * @throws {InvalidArgumentError} when an id is no uuid, the voter neither a user nor an agent, the vote neither positive nor
+   *   negative, or the comment blank or longer than 2,000 characters.
+   * @throws {RowNotFoundError} when the tenant has no such living memory.
+   * @throws {ForeignKeyViolationError} when the tenant has no such user or agent.
+   */
+  async vote(input: VoteInput): Promise<MemoryVote> {
+    return await castVote(this.scope.db, this.scope.orgId, checkVote(input))
+  }
+
+  /**
+   * Takes the vote of a user or an agent on a memory back, and tells whether there was one.
+   *
+   * @throws {InvalidArgumentError} when an id is no uuid, or the voter neither a user nor an agent.
+   */
+  async withdrawVote(memoryId: string, voter: Voter): Promise<boolean> {
+    return await withdrawVote(this.scope.db, this.scope.orgId, checkVoteKey(memoryId, voter))
+  }
+
+  /**
+   * Moves active memories to the tier that they should have by use, age, importance and pin, and tells how many moved where.
+   *
+   * The rules are in {@link tierRules}; only memories that change are written, each with a version. Each batch is a
+   * statement of its own; rows that others hold are skipped and wait for the next time, so several may run.
+   *
+   * @throws {InvalidArgumentError} when `batchSize` is not 1 to 10,000, `limit` not at least 1, `now` no valid Date, or `dryRun` no boolean.
+   */
+  async retier(options: RetierOptions = {}): Promise<RetierReport> {
+    return await retierMemoriesOf(this.scope, options)
+  }
+
+  /**
+   * Soft-deletes the memories whose `expires_at` has passed, the longest expired first, and tells how many.
+   *
+   * Pinned ones too, and whatever their status: a time that somebody has set is not to be outlived, and no search finds them
+   * any more. Each gets a version `delete`, with the reason of the scope or, without one, `expired`. Each batch is a statement
+   * of its own; rows that others hold are skipped, so several may run.
+   *
+   * @throws {InvalidArgumentError} when `batchSize` is not 1 to 10,000, `limit` not at least 1, or `dryRun` no boolean.
+   */
+  async sweepExpired(options: BatchOptions = {}): Promise<ExpirySweep> {
+    return await sweepExpiredMemoriesOf(this.scope, options)
   }
 
   async #allOrNone<T>(memories: readonly CheckedMemory[], add: (db: Kysely<DB>) => Promise<T>): Promise<T> {

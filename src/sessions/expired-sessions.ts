@@ -2,9 +2,9 @@
 import { sql } from 'kysely'
 import type { Kysely, RawBuilder, SqlBool } from 'kysely'
 import type { DB } from '../../types/database.d.ts'
-import { InvalidArgumentError } from '../errors.ts'
 import { checkOptionNames, checkWholeNumber } from '../tenancy/arguments.ts'
-import { SystemScope } from '../tenancy/system-scope.ts'
+import { checkSystemScope } from '../tenancy/system-scope.ts'
+import type { SystemScope } from '../tenancy/system-scope.ts'
 
 /** A session that was deleted for good, and the files that its attachments named, which are the caller's to delete. */
 export interface ExpiredSession {
@@ -45,10 +45,8 @@ export async function sweepExpiredSessions<D extends DB>(
   system: SystemScope<D>,
   options: SweepOptions = {},
 ): Promise<ExpiredSession[]> {
-  if (!(system instanceof SystemScope))
-    throw new InvalidArgumentError('system', 'must be the argument of the callback of asSystem')
   // a user's DB extends ours, so our tables are in it; Kysely's type is invariant and cannot say so
-  const db = system.db as unknown as Kysely<DB>
+  const db = checkSystemScope(system) as unknown as Kysely<DB>
   return await sweep(db, options, {
     team: sql<SqlBool>`true`,
     session: sql<SqlBool>`(sessions.org_id, sessions.id) in (select org_id, id from silent)`,

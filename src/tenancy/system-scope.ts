@@ -39,6 +39,16 @@ export class SystemScope<DB> {
   }
 }
 
+/**
+ * Checks what a function of the system is handed, and returns its Kysely.
+ *
+ * @throws {InvalidArgumentError} when it is anything but the argument of the callback of `asSystem`.
+ */
+export function checkSystemScope<DB>(system: SystemScope<DB>): Kysely<DB> {
+  if (system instanceof SystemScope) return system.db
+  throw new InvalidArgumentError('system', 'must be the argument of the callback of asSystem')
+}
+
 function checkReason(reason: unknown): string {
   if (typeof reason === 'string' && reason.trim().length >= 3 && reason.length <= 1_000) return reason
   throw new InvalidArgumentError(

@@ -7,6 +7,8 @@ export interface TableExpectation {
   /** The key after `org_id`, where it is not `id`. */
   readonly key?: string
   readonly appendOnly?: true
+  /** The function that says which rows of an append-only table the system role may delete. */
+  readonly pruning?: string
   readonly softDelete?: true
   readonly partitions?: number
   /** `name type`, then `!` where it is required and `?` where it may be null, as far as that was designed; then `= default`. */
@@ -201,12 +203,14 @@ export const dataModel: Readonly<Record<string, TableExpectation>> = {
   },
   checkpoints: {
     appendOnly: true,
+    pruning: 'refuse_checkpoint_delete',
     columns: `session_id uuid!, agent_id uuid, turn_index integer!, request_id text?, messages_hash char(64)?,
       completion_hash char(64)?, input_tokens integer!, output_tokens integer!, model text?, provider text?,
       latency_ms integer?, provider_request_id text?, is_streaming boolean!, is_complete boolean!, state jsonb!`,
     checks: [atLeast('turn_index', 0)],
     unique: ['session_id, turn_index'],
     references: { session_id: 'sessions cascade', agent_id: 'agents' },
+    indexes: { 'the turn of a request': 'btree session_id, request_id where (request_id IS NOT NULL)' },
   },
   memories: {
     softDelete: true,
@@ -243,7 +247,11 @@ export const dataModel: Readonly<Record<string, TableExpectation>> = {
       superseded_by: 'memories set null',
       merged_into: 'memories set null',
     },
-    indexes: { 'vector search': 'hnsw embedding vector_cosine_ops', 'text search': 'gin search_vector' },
+    indexes: {
+      'vector search': 'hnsw embedding vector_cosine_ops',
+      'text search': 'gin search_vector',
+      'the expiry sweep': 'btree expires_at where ((expires_at IS NOT NULL) AND (deleted_at IS NULL))',
+    },
     triggers: ['write_memory_version on insert', 'write_memory_version on update'],
   },
   memory_usage: {
@@ -251,6 +259,20 @@ export const dataModel: Readonly<Record<string, TableExpectation>> = {
     columns: `memory_id uuid!, retrieval_count integer!, injection_count integer!, last_retrieved_at timestamptz?,
       last_injected_at timestamptz?, usefulness_score real! = 0.5, positive_votes integer!, negative_votes integer!`,
     references: { memory_id: 'memories cascade' },
+  },
+  memory_votes: {
+    columns: 'memory_id uuid!, user_id uuid?, agent_id uuid?, vote text!, comment text?',
+    values: { vote: 'positive negative' },
+    checks: [
+      ofLength('comment', 1, 2000),
+      {
+        takes: [{ user_id: someId }, { agent_id: someId }],
+        refuses: [{ user_id: someId, agent_id: otherId }],
+      },
+    ],
+    unique: ['memory_id, user_id, agent_id nulls not distinct'],
+    references: { memory_id: 'memories cascade', user_id: 'users cascade', agent_id: 'agents cascade' },
+    triggers: ['insert', 'update', 'delete'].map((event) => `count_memory_votes on ${event}`),
   },
   memory_versions: {
     appendOnly: true,

@@ -154,7 +154,7 @@ function ruleRequirements(expected: TableExpectation, table: CatalogTable): Requ
   return rules.map(([holds, otherwise]) => ({ holds, otherwise: `${name}: ${otherwise}` }))
 }
 
-function ruleTriggers({ appendOnly }: TableExpectation): readonly string[] {
+function ruleTriggers({ appendOnly, pruning = 'refuse_change' }: TableExpectation): readonly string[] {
   if (appendOnly !== true) return ['touch_updated_at on update']
-  return ['update', 'delete', 'truncate'].map((event) => `refuse_change on ${event}`)
+  return ['refuse_change on update', `${pruning} on delete`, 'refuse_change on truncate']
 }

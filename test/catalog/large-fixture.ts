@@ -258,10 +258,20 @@ const fills: readonly Fill[] = [
       content_hash: sha256,
       category: "'preference'",
       embedding: vector(384),
+      expires_at: 'case when i % 20 = 0 then now() - make_interval(mins => i) end',
       ...created,
     },
   },
   { table: 'memory_usage', values: { memory_id: ref('memories'), retrieval_count: 'i % 50' } },
+  {
+    table: 'memory_votes',
+    values: {
+      ...own('memory_votes'),
+      memory_id: ref('memories'),
+      user_id: ref('users'),
+      vote: "case when i % 3 = 0 then 'negative' else 'positive' end",
+    },
+  },
   {
     table: 'memory_versions',
     values: {

@@ -9,6 +9,8 @@ type Property =
   | 'memoryTombstones'
   | 'memoryUsage'
   | 'embeddingModels'
+  | 'memoryUsage'
+  | 'memoryVotes'
 
 const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
 
@@ -72,6 +74,21 @@ export const memoryCalls: Pick<OwnCalls, Property> = {
     pin: async (memories, ids) => await memories.pin(ids.of('memories')),
     unpin: async (memories, ids) => await memories.unpin(ids.of('memories')),
     undo: async (memories, ids) => await memories.undo(ids.of('memories'), { to: 1, embedding }),
+    vote: async (memories, ids) => {
+      const voter = { type: 'user', id: ids.last('users') } as const
+      await memories.vote({ memoryId: ids.of('memories'), voter, vote: 'positive' })
+      await memories.vote({ memoryId: ids.of('memories'), voter, vote: 'negative', comment: 'No.' })
+    },
+    withdrawVote: async (memories, ids) =>
+      await memories.withdrawVote(ids.of('memories'), { type: 'user', id: ids.of('users') }),
+    retier: async (memories) => {
+      await memories.retier({ dryRun: true })
+      await memories.retier({ now: new Date(Date.now() + 365 * 86_400_000), batchSize: 100 })
+    },
+    sweepExpired: async (memories) => {
+      await memories.sweepExpired({ dryRun: true })
+      await memories.sweepExpired({ batchSize: 10 })
+    },
   },
   memoryVersions: {},
   memoryRelationships: {
@@ -93,4 +110,5 @@ export const memoryCalls: Pick<OwnCalls, Property> = {
     findByName: async (models) => await models.findByName('model-1'),
   },
   memoryUsage: {},
+  memoryVotes: {},
 }

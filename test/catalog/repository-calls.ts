@@ -315,6 +315,7 @@ const wholeTenant: ReadonlySet<string> = new Set([
   'count',
   'sessions.abandonIdle',
   'sessions.sweepExpired',
+  'memories.retier',
 ])
 
 /** Tables of all tenants, the tenants' own, and those without an id. */

@@ -156,6 +156,11 @@ async function insertMemories(
     .insertInto('ibex_core.memory_usage')
     .values({ ...org, memory_id: first.id })
     .execute()
+  // a trigger writes memory_usage
+  await admin
+    .insertInto('ibex_core.memory_votes')
+    .values({ ...org, memory_id: second.id, user_id: owner.user_id, vote: 'negative' })
+    .execute()
   await admin
     .insertInto('ibex_core.memory_tags')
     .values({ ...org, memory_id: first.id, tag: 'home' })
