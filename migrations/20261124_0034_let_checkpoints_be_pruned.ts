@@ -7,7 +7,7 @@ import { describeFunction } from '../src/migration/sql-functions.ts'
  * Lets the system role prune checkpoints that no resume needs, and finds the turn of a request by an index.
  *
  * Checkpoints stay append-only for tenants. `addTenantColumn` gives an append-only table its rights anew: a migration that
- * adds a column here grants DELETE to the system role again.
+ * adds a column here grants the system role again what is granted below.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await createRefusal(db)
@@ -16,7 +16,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     for each row execute function ibex_core.refuse_change()`.execute(db)
   await sql`create trigger checkpoints_refuse_delete before delete on ibex_core.checkpoints
     for each row execute function ibex_core.refuse_checkpoint_delete()`.execute(db)
-  await sql`grant delete on ibex_core.checkpoints to ibex_system`.execute(db)
+  // a row can be locked only where a column of it may be updated: a prune then waits for nobody. The trigger refuses the update
+  await sql`grant delete, update (id) on ibex_core.checkpoints to ibex_system`.execute(db)
   await describeTable(db, 'Append-only, but that the system role prunes turns which no resume needs.')
   await createTenantIndex(db, 'ibex_core.checkpoints', {
     columns: ['session_id', 'request_id'],
@@ -28,7 +29,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 export async function down(db: Kysely<unknown>): Promise<void> {
   await sql`drop index ibex_core.checkpoints_org_id_session_id_request_id_idx`.execute(db)
   await describeTable(db, 'Append-only.')
-  await sql`revoke delete on ibex_core.checkpoints from ibex_system`.execute(db)
+  await sql`revoke delete, update (id) on ibex_core.checkpoints from ibex_system`.execute(db)
   await sql`drop trigger checkpoints_refuse_delete on ibex_core.checkpoints`.execute(db)
   await sql`drop trigger checkpoints_refuse_change on ibex_core.checkpoints`.execute(db)
   await sql`create trigger checkpoints_refuse_change before update or delete on ibex_core.checkpoints

@@ -169,7 +169,10 @@ test('grants exactly what the roles need, and UPDATE on every column but the ten
           and not has_column_privilege(${role}, attrelid, attnum, 'update') and attgenerated = ''`)
       const all = await column(sql`
         select attname::text as value from pg_attribute where attrelid = ${name}::regclass and attnum > 0 and not attisdropped and attgenerated = ''`)
-      expect({ name, role, closed }).toEqual({ name, role, closed: appendOnly ? all : [tenantColumn] })
+      // what is pruned is locked before, which needs a column that may be updated; a trigger refuses the update
+      const isPruned = role === 'ibex_system' && pruned.has(name)
+      const unwritten = isPruned ? all.filter((each) => each !== 'id') : all
+      expect({ name, role, closed }).toEqual({ name, role, closed: appendOnly ? unwritten : [tenantColumn] })
     }
   }
 })
