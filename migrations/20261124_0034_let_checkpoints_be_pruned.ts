@@ -19,15 +19,16 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // a row can be locked only where a column of it may be updated: a prune then waits for nobody. The trigger refuses the update
   await sql`grant delete, update (id) on ibex_core.checkpoints to ibex_system`.execute(db)
   await describeTable(db, 'Append-only, but that the system role prunes turns which no resume needs.')
+  // with the turn, so that a generic plan does not take the key of the session's turns for the sake of their order
   await createTenantIndex(db, 'ibex_core.checkpoints', {
-    columns: ['session_id', 'request_id'],
+    columns: ['session_id', 'request_id', 'turn_index'],
     where: 'request_id is not null',
   })
 }
 
 /** Refuses every change again, whoever makes it. */
 export async function down(db: Kysely<unknown>): Promise<void> {
-  await sql`drop index ibex_core.checkpoints_org_id_session_id_request_id_idx`.execute(db)
+  await sql`drop index ibex_core.checkpoints_org_id_session_id_request_id_turn_index_idx`.execute(db)
   await describeTable(db, 'Append-only.')
   await sql`revoke delete, update (id) on ibex_core.checkpoints from ibex_system`.execute(db)
   await sql`drop trigger checkpoints_refuse_delete on ibex_core.checkpoints`.execute(db)
