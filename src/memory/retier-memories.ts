@@ -96,7 +96,7 @@ async function retier(
   let [examined, moved] = [0, 0]
   let after: Place | undefined = { org_id: nil, id: nil }
   while (after !== undefined && moved < limit) {
-    const page = sql`${pageAfter(after, reach, { batchSize, tier })}`
+    const page = pageAfter(after, reach, { batchSize, tier })
     const most = Math.min(batchSize, limit - moved)
     const batch: Batch = await runBatch(
       db,
@@ -150,7 +150,7 @@ function pageAfter(
 ): RawBuilder<unknown> {
   return sql`page as materialized (
       select memory.org_id, memory.id, memory.tier as "from", ${tier} as "to" from (
-        select * from ibex_core.memories as memory
+        select org_id, id, tier, is_pinned, importance, created_at from ibex_core.memories as memory
         where ${reach} and (org_id, id) > (${after.org_id}::uuid, ${after.id}::uuid)
           and status = 'active' and deleted_at is null
         order by org_id, id limit ${batchSize}::bigint

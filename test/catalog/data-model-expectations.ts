@@ -210,7 +210,9 @@ export const dataModel: Readonly<Record<string, TableExpectation>> = {
     checks: [atLeast('turn_index', 0)],
     unique: ['session_id, turn_index'],
     references: { session_id: 'sessions cascade', agent_id: 'agents' },
-    indexes: { 'the turn of a request': 'btree session_id, request_id, turn_index where (request_id IS NOT NULL)' },
+    indexes: {
+      'the turn of a request': 'btree session_id, request_id, turn_index where (request_id IS NOT NULL)',
+    },
   },
   memories: {
     softDelete: true,
