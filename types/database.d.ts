@@ -204,7 +204,7 @@ export type NewCanonItem = Insertable<CanonItems>;
 /** What an update of `ibex_core.canon_items` takes. */
 export type CanonItemPatch = Updateable<CanonItems>;
 
-/** What happened in a turn of a session, and what a resume needs. Append-only. */
+/** What happened in a turn of a session, and what a resume needs. Append-only, but that the system role prunes turns which no resume needs. */
 export interface Checkpoints {
   /** The organization that the row belongs to; the tenant of the session by default. */
   org_id: ColumnType<string, string | undefined, never>;
@@ -540,9 +540,11 @@ export interface MemoryUsageTable {
   injection_count: Generated<number>;
   last_retrieved_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
   last_injected_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
-  /** How useful it turned out to be, 0 to 1. */
+  /** How useful it turned out to be, 0 to 1: (positive votes + 1) / (votes + 2), so 0.5 without a vote; set by a trigger. */
   usefulness_score: Generated<number>;
+  /** Set by a trigger from memory_votes. */
   positive_votes: Generated<number>;
+  /** Set by a trigger from memory_votes. */
   negative_votes: Generated<number>;
   created_at: ColumnType<Date, Date | string | undefined, Date | string>;
   /** When the row last really changed; set by a trigger. */
@@ -599,6 +601,35 @@ export type NewMemoryVersion = Insertable<MemoryVersions>;
 
 /** What an update of `ibex_core.memory_versions` takes. */
 export type MemoryVersionPatch = Updateable<MemoryVersions>;
+
+/** The values of `ibex_core.memory_votes.vote`. */
+export type MemoryVoteVote = "positive" | "negative";
+
+/** Whether a user or an agent found a memory useful, one vote each. A trigger counts it in memory_usage. */
+export interface MemoryVotes {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  memory_id: string;
+  /** The user who voted; null when an agent did. */
+  user_id: string | null;
+  /** The agent that voted; null when a user did. */
+  agent_id: string | null;
+  vote: MemoryVoteVote;
+  comment: string | null;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.memory_votes`. */
+export type MemoryVote = Selectable<MemoryVotes>;
+
+/** What an insert into `ibex_core.memory_votes` takes. */
+export type NewMemoryVote = Insertable<MemoryVotes>;
+
+/** What an update of `ibex_core.memory_votes` takes. */
+export type MemoryVotePatch = Updateable<MemoryVotes>;
 
 /** The values of `ibex_core.messages.role`. */
 export type MessageRole = "user" | "assistant" | "system" | "tool";
@@ -1254,6 +1285,7 @@ export interface DB {
   "ibex_core.memory_tombstones": MemoryTombstones;
   "ibex_core.memory_usage": MemoryUsageTable;
   "ibex_core.memory_versions": MemoryVersions;
+  "ibex_core.memory_votes": MemoryVotes;
   "ibex_core.messages": Messages;
   "ibex_core.order_items": OrderItems;
   "ibex_core.orders": Orders;

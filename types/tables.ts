@@ -400,6 +400,25 @@ export const tables = {
     generatedColumns: [],
     nullableColumns: ['changed_by', 'change_reason'],
   },
+  'ibex_core.memory_votes': {
+    name: 'ibex_core.memory_votes',
+    columns: {
+      'org_id': 'uuid',
+      'id': 'uuid',
+      'memory_id': 'uuid',
+      'user_id': 'uuid',
+      'agent_id': 'uuid',
+      'vote': 'text',
+      'comment': 'text',
+      'created_at': 'timestamp with time zone',
+      'updated_at': 'timestamp with time zone',
+    },
+    primaryKey: ['org_id', 'id'],
+    tenantColumn: 'org_id',
+    softDeleteColumn: null,
+    generatedColumns: [],
+    nullableColumns: ['user_id', 'agent_id', 'comment'],
+  },
   'ibex_core.messages': {
     name: 'ibex_core.messages',
     columns: {
