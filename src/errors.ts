@@ -329,6 +329,45 @@ export class InvalidVectorError extends IbexError {
 }
 
 /**
+ * Raised when an embedder fails, or returns something else than one good vector for each text; nothing was written of it.
+ *
+ * `cause` is the embedder's own error, or says what is wrong with its vector.
+ */
+export class EmbeddingFailedError extends IbexError {
+  override readonly name = 'EmbeddingFailedError'
+  override readonly code = 'embedding_failed'
+}
+
+/**
+ * Raised when many memories are added and one cannot be; `cause` says why.
+ *
+ * The first `written` rows of the source are written, or were there, and none after them: go on from there. `index` is the
+ * place of the row that was refused, or undefined when the source, the embedder, a callback or the connection failed.
+ */
+export class BulkAddError extends IbexError {
+  override readonly name = 'BulkAddError'
+  override readonly code = 'bulk_add'
+  override readonly isRetryable: boolean
+  readonly index: number | undefined
+  readonly written: number
+
+  constructor(
+    {
+      index,
+      written,
+      isRetryable,
+    }: { readonly index: number | undefined; readonly written: number; readonly isRetryable: boolean },
+    options?: ErrorOptions,
+  ) {
+    const what = index === undefined ? 'adding stopped' : `the memory at index ${index} was refused`
+    super(`${what} after ${written} rows were written: see the cause, and go on from there`, options)
+    this.index = index
+    this.written = written
+    this.isRetryable = isRetryable
+  }
+}
+
+/**
  * Raised when an order names products that cannot be ordered: unknown, deleted, not published, or another tenant's.
  *
  * `positions` says which of the items, by their places in what was handed in; nothing was written.

@@ -153,6 +153,7 @@ export type { AddedMemory, AddOutcome, NearMemory } from './memory/add-memories.
 export type { AddOptions, NearDuplicatePolicy, NearThresholds } from './memory/add-options.ts'
 export type { AddResult } from './memory/add-result.ts'
 export type { ConflictResolution } from './memory/resolve-conflict.ts'
+export type { AddManyOptions, AddManyReport, BulkMemoryInput, BulkMemorySource } from './memory/add-many.ts'
 export type { MemoryInput } from './memory/memory-input.ts'
 export type { PastMemory } from './memory/memory-history.ts'
 export type { UndoOptions } from './memory/undo-memory.ts'
@@ -178,6 +179,7 @@ export { tables } from '../types/tables.ts'
 export type * from '../types/database.d.ts'
 export {
   AuthenticationError,
+  BulkAddError,
   CheckViolationError,
   ConnectionFailedError,
   ConnectionLostError,
@@ -189,6 +191,7 @@ export {
   DiskFullError,
   EmbeddedEngineError,
   ErasedContentError,
+  EmbeddingFailedError,
   EventConflictError,
   ExclusionViolationError,
   FixFailedError,

@@ -99,9 +99,8 @@ function library({ memories }: TenantScope): Adder[] {
   const adder =
     (onNearDuplicate: 'ignore' | 'merge'): Adder['add'] =>
     async (batch) => {
-      const results = await memories.addMany(batch, { onNearDuplicate })
-      if (results.some(({ outcome }) => outcome !== 'created'))
-        throw new Error('not every memory was created: the run is void')
+      const { outcomes } = await memories.addMany(batch, { onNearDuplicate, batchSize: batch.length })
+      if (outcomes.created !== batch.length) throw new Error('not every memory was created: the run is void')
     }
   return [
     { name: 'ignore', label: 'addMany, exact duplicates only', add: adder('ignore') },

@@ -100,7 +100,7 @@ class OrganizationLoader {
     const memories = await this.#memoriesOf(people)
     const results = await this.#tenant.transaction(async (trx) => {
       await insertPeople(trx.db, people)
-      return await trx.memories.addMany(memories)
+      return await trx.memories.add(memories)
     })
     const created = results.filter(({ outcome }) => outcome === 'created').length
     this.#report.people += people.length

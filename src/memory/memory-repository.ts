@@ -11,7 +11,8 @@ import type { Scope } from '../tenancy/scope.ts'
 import { searchSettings, toEmbedding } from '../vector/similarity-search.ts'
 import type { VectorInput } from '../vector/vector.ts'
 import { addMemories, addWholeMemories, isOneStatement } from './add-memories.ts'
-import type { AddedMemory } from './add-memories.ts'
+import { addAll, checkAddMany } from './add-many.ts'
+import type { AddManyOptions, AddManyReport, BulkMemorySource } from './add-many.ts'
 import { checkAddOptions } from './add-options.ts'
 import type { AddOptions } from './add-options.ts'
 import { toAddResult } from './add-result.ts'
@@ -101,21 +102,29 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   }
 
   /**
-   * Adds many memories, all or none, and tells what became of each, in their order.
+   * Adds any number of memories in batches, each a transaction of its own, and counts what became of them.
    *
-   * Meant for batches of some hundreds to thousands: one statement for 2,000. Near duplicates and conflicts
-   * are looked for only where `onNearDuplicate` says what becomes of them.
+   * The source is asked for more only when the batch before is written, so a stream of millions needs the memory of one batch.
+   * Near duplicates and conflicts are looked for only where `onNearDuplicate` says what becomes of them.
    *
-   * @throws as {@link add}; nothing is written then.
+   * ```ts
+   * const { rows, outcomes } = await tenant.memories.addMany(readStatements(file), { embedder, onProgress: console.log })
+   * ```
+   *
+   * Inside a transaction all batches belong to it: the first that fails takes all of them with it.
+   *
+   * @throws {InvalidArgumentError} when the source cannot be iterated, or an option is not what it should be.
+   * @throws {BulkAddError} when a row is refused, or the source, the embedder, a callback or the database fails; `written` says
+   *   from where to go on.
    */
-  async addMany(inputs: readonly MemoryInput[], options: AddOptions = {}): Promise<AddedMemory[]> {
-    const checkedOptions = checkAddOptions(options, 'ignore')
-    const memories = checkMemories(inputs)
-    if (memories.length === 0) return []
-    return await this.#allOrNone(
-      memories,
-      async (db) => await addMemories(db, this.scope.orgId, memories, checkedOptions),
-    )
+  async addMany(source: BulkMemorySource, options: AddManyOptions = {}): Promise<AddManyReport> {
+    const checkedOptions = checkAddMany(source, options)
+    const { orgId, isTransaction } = this.scope
+    return await addAll(source, options, {
+      canSplit: !isTransaction,
+      add: async (batch) =>
+        await this.#allOrNone(batch, async (db) => await addMemories(db, orgId, batch, checkedOptions)),
+    })
   }
 
   /**

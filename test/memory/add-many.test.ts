@@ -18,7 +18,7 @@ const embedding = direction('any')
 beforeAll(async () => {
   tenants = await openTwoTenants()
   agent = await insertAgent(tenants.admin, { org_id: tenants.mine.orgId })
-  await tenants.theirs.memories.addMany(['a', 'b'].map((content) => input(content, { agentId: null })))
+  await tenants.theirs.memories.add(['a', 'b'].map((content) => input(content, { agentId: null })))
   theirsUnchanged = await watchTheirs(tenants, 'ibex_core.memories')
 })
 
@@ -39,7 +39,7 @@ test('tells what became of each, in their order, however often one comes', async
   const { memories } = tenants.mine
   const { memory: before } = await memories.add(input('b'))
   const contents = ['c', 'b', 'a', ' c ', 'd', 'B', 'a']
-  const results = await memories.addMany(contents.map((content) => input(content)))
+  const results = await memories.add(contents.map((content) => input(content)))
   expect(results.map(({ outcome }) => outcome)).toEqual([
     'created',
     'duplicate',
@@ -68,7 +68,7 @@ test('stores the same as add does', async () => {
     embedding: direction('own'),
   }
   const { memory } = await memories.add(input('one', values))
-  const [other] = await memories.addMany([input('two', values), input('three')])
+  const [other] = await memories.add([input('two', values), input('three')])
   const row = await memories.findByIdOrThrow(other?.id ?? '')
   const { id, content, content_hash, search_vector, created_at, updated_at } = row
   expect(row).toEqual({ ...memory, id, content, content_hash, search_vector, created_at, updated_at })
@@ -77,7 +77,7 @@ test('stores the same as add does', async () => {
 test('keeps agents and what they share apart', async () => {
   const other = await insertAgent(tenants.admin, { org_id: tenants.mine.orgId })
   const agentIds = [agent.id, other.id, null, agent.id.toUpperCase()]
-  const results = await tenants.mine.memories.addMany(agentIds.map((agentId) => input('a', { agentId })))
+  const results = await tenants.mine.memories.add(agentIds.map((agentId) => input('a', { agentId })))
   expect(results.map(({ outcome }) => outcome)).toEqual(['created', 'created', 'created', 'duplicate'])
   expect(results[3]?.id).toBe(results[0]?.id)
 })
@@ -85,7 +85,7 @@ test('keeps agents and what they share apart', async () => {
 test('tags what it creates, and leaves the tags of what is there', async () => {
   const { memories } = tenants.mine
   const { memory } = await memories.add(input('old', { tags: ['kept'] }))
-  const results = await memories.addMany([
+  const results = await memories.add([
     input('new', { tags: ['y', 'x', 'x'] }),
     input('old', { tags: ['lost'] }),
     input('new', { tags: ['lost'] }),
@@ -99,14 +99,14 @@ test('tags what it creates, and leaves the tags of what is there', async () => {
 
 test('adds nothing, without any SQL, when there is nothing to add', async () => {
   const before = tenants.statements.length
-  expect(await tenants.mine.memories.addMany([])).toEqual([])
+  expect(await tenants.mine.memories.add([])).toEqual([])
   expect(tenants.statements).toHaveLength(before)
 })
 
 test('adds all or none when the server refuses one', async () => {
   const bad = input('bad', { agentId: randomUUID() })
   const batch = [input('a', { tags: ['x'] }), bad, input('b')]
-  const error = await failure(async () => await tenants.mine.memories.addMany(batch))
+  const error = await failure(async () => await tenants.mine.memories.add(batch))
   expect(error).toBeInstanceOf(ForeignKeyViolationError)
   expect(await tenants.mine.memories.count(undefined, { includeDeleted: true })).toBe(0)
 })
@@ -116,7 +116,7 @@ test('belongs to the transaction that surrounds it', async () => {
   await failure(
     async () =>
       await tenants.mine.transaction(async (trx) => {
-        await trx.memories.addMany([input('a')])
+        await trx.memories.add([input('a')])
         throw new Error('changed my mind')
       }),
   )
@@ -132,9 +132,7 @@ test(
       index % 2 === 0 ? contents : contents.toReversed(),
     )
     const results = await Promise.all(
-      batches.map(
-        async (batch) => await tenants.mine.memories.addMany(batch.map((content) => input(content))),
-      ),
+      batches.map(async (batch) => await tenants.mine.memories.add(batch.map((content) => input(content)))),
     )
     const all = results.flat()
     expect(all.filter(({ outcome }) => outcome === 'created')).toHaveLength(10)
@@ -159,8 +157,7 @@ test(
           // both stop in the middle, at a memory whose fate is open
           await trx.memories.add(input('held'))
           batches = runOutsideTransaction(
-            async () =>
-              await Promise.all([memories.addMany(forwards ?? []), memories.addMany(backwards ?? [])]),
+            async () => await Promise.all([memories.add(forwards ?? []), memories.add(backwards ?? [])]),
           )
           await vi.waitUntil(async () => (await waitingCount()) === 2, { timeout: 10_000 })
           throw new Error('changed my mind')

@@ -172,7 +172,7 @@ test('says the same of an agent, user or session of another tenant as of one tha
     for (const each of [id, randomUUID()]) {
       const bad = input({ [name]: each })
       errors.push(await failure(async () => await mine.memories.add(bad)))
-      errors.push(await failure(async () => await mine.memories.addMany([input({ content: 'good' }), bad])))
+      errors.push(await failure(async () => await mine.memories.add([input({ content: 'good' }), bad])))
     }
     for (const error of errors) {
       expect(error).toBeInstanceOf(ForeignKeyViolationError)
@@ -188,7 +188,7 @@ test('throws UnknownOrganizationError when the tenant does not exist', async () 
   expect(await failure(async () => await nobody.memories.add(shared))).toBeInstanceOf(
     UnknownOrganizationError,
   )
-  expect(await failure(async () => await nobody.memories.addMany([shared]))).toBeInstanceOf(
+  expect(await failure(async () => await nobody.memories.add([shared]))).toBeInstanceOf(
     UnknownOrganizationError,
   )
 })

@@ -91,7 +91,7 @@ async function refusals(bad: Record<string, unknown>): Promise<readonly [Error, 
   const { memories } = tenants.mine
   return [
     await refusal(tenants, async () => await memories.add(input)),
-    await refusal(tenants, async () => await memories.addMany([good, input, { ...good, content: 'other' }])),
+    await refusal(tenants, async () => await memories.add([good, input, { ...good, content: 'other' }])),
   ]
 }
 

@@ -20,11 +20,11 @@ beforeAll(async () => {
   ada = await insertAgent(admin, { org_id: mine.orgId })
   bob = await insertAgent(admin, { org_id: mine.orgId })
   const agentIds = [ada.id, bob.id, null]
-  await mine.memories.addMany(
+  await mine.memories.add(
     Array.from({ length: 60 }, (_, index) => memoryInput(index, agentIds[index % 3] ?? null)),
   )
   // theirs are the nearest of all
-  await theirs.memories.addMany(
+  await theirs.memories.add(
     Array.from({ length: 20 }, (_, index) => ({
       ...memoryInput(index, null),
       embedding: near(question, `theirs ${index}`, 0.001),

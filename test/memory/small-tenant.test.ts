@@ -21,8 +21,8 @@ beforeAll(async () => {
   tenants = await openTwoTenants()
   small = tenants.database.forTenant(await organizationInPartitionOf(tenants.theirs.orgId))
   // the large tenant's memories lie around the questions, the small one's further away
-  await tenants.theirs.memories.addMany(memoryInputs('large', largeCount, 0.5))
-  await small.memories.addMany(memoryInputs('small', smallCount, 1.5))
+  await tenants.theirs.memories.add(memoryInputs('large', largeCount, 0.5))
+  await small.memories.add(memoryInputs('small', smallCount, 1.5))
   embeddings = new Map((await small.memories.find()).map(({ id, embedding }) => [id, embedding]))
   await sql`analyze ibex_core.memories`.execute(tenants.admin)
 }, 120_000)

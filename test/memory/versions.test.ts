@@ -96,7 +96,7 @@ test('keeps the memory as it was after each change', async () => {
 
 test('writes a version of every memory that addMany creates, and none of a duplicate', async () => {
   const scope = tenants.database.forTenant(tenants.mine.orgId, { actor: { type: 'extraction' } })
-  const results = await scope.memories.addMany(['one', 'two', 'one'].map(memory))
+  const results = await scope.memories.add(['one', 'two', 'one'].map(memory))
   const versions = await scope.memoryVersions.find({
     where: { memory_id: results.map(({ id }) => id ?? '') },
   })
