@@ -367,6 +367,30 @@ export class BulkAddError extends IbexError {
   }
 }
 
+/** Raised when the export of a tenant is damaged, cut off, or of another version; nothing was written. `line` counts from 1. */
+export class InvalidExportError extends IbexError {
+  override readonly name = 'InvalidExportError'
+  override readonly code = 'invalid_export'
+  readonly line: number
+
+  constructor(line: number, reason: string) {
+    super(`line ${line} of the export ${reason}`)
+    this.line = line
+  }
+}
+
+/** Raised when a tenant is imported whose organization the database has; nothing was written. */
+export class OrganizationExistsError extends IbexError {
+  override readonly name = 'OrganizationExistsError'
+  override readonly code = 'organization_exists'
+
+  constructor() {
+    super(
+      'the organization of the export exists here: import into a database without it, or pass ifExists: skip',
+    )
+  }
+}
+
 /**
  * Raised when an order names products that cannot be ordered: unknown, deleted, not published, or another tenant's.
  *

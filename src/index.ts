@@ -170,6 +170,13 @@ export type { RelateOptions } from './memory/memory-relationship-repository.ts'
 export type { Neighbour, NeighbourOptions, RelationDirection } from './memory/memory-neighbours.ts'
 export { contentHash } from './memory/memory-content.ts'
 
+export { exportTenant } from './transfer/export-tenant.ts'
+export type { ExportOptions, ExportableTenant } from './transfer/export-tenant.ts'
+export type { ExportFooter } from './transfer/export-format.ts'
+export { importTenant } from './transfer/import-tenant.ts'
+export type { ImportOptions, ImportReport } from './transfer/import-tenant.ts'
+export type { ByteSource } from './transfer/read-lines.ts'
+
 export { Vector } from './vector/vector.ts'
 export type { VectorInput } from './vector/vector.ts'
 export type { EmbedOptions, Embedder } from './embedding/embedder.ts'
@@ -206,6 +213,7 @@ export {
   InvalidBaselineError,
   InvalidColumnError,
   InvalidCursorError,
+  InvalidExportError,
   InvalidOptionsError,
   InvalidTenantIdError,
   InvalidVectorError,
@@ -221,6 +229,7 @@ export {
   NotRunningError,
   OrderStatusError,
   OrderTotalMismatchError,
+  OrganizationExistsError,
   OuterScopeError,
   PreparedStatementError,
   ProductUnavailableError,
