@@ -33,6 +33,7 @@ import * as addFeedbackAndExpiry from './20261124_0033_add_feedback_and_expiry.t
 import * as letCheckpointsBePruned from './20261124_0034_let_checkpoints_be_pruned.ts'
 import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
 import * as letImportsThrough from './20261124_0036_let_imports_through.ts'
+import * as trackReembeddings from './20261124_0036_track_reembeddings.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -76,5 +77,6 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0034_let_checkpoints_be_pruned': letCheckpointsBePruned,
       '20261124_0039_open_untrusted_reads': openUntrustedReads,
       '20261124_0036_let_imports_through': letImportsThrough,
+      '20261124_0036_track_reembeddings': trackReembeddings,
     }),
 }

@@ -338,6 +338,12 @@ export class EmbeddingFailedError extends IbexError {
   override readonly code = 'embedding_failed'
 }
 
+/** Raised when a tenant's embedding model is changed by two at once, or to two models; what is embedded already stays. */
+export class ReembeddingConflictError extends IbexError {
+  override readonly name = 'ReembeddingConflictError'
+  override readonly code = 'reembedding_conflict'
+}
+
 /**
  * Raised when many memories are added and one cannot be; `cause` says why.
  *

@@ -155,6 +155,7 @@ export type { AddResult } from './memory/add-result.ts'
 export type { ConflictResolution } from './memory/resolve-conflict.ts'
 export type { AddManyOptions, AddManyReport, BulkMemoryInput, BulkMemorySource } from './memory/add-many.ts'
 export type { MemoryInput } from './memory/memory-input.ts'
+export type { ReembedOptions, ReembedProgress, ReembedReport } from './memory/reembed.ts'
 export type { PastMemory } from './memory/memory-history.ts'
 export type { UndoOptions } from './memory/undo-memory.ts'
 export { EmbeddingModelRepository } from './memory/embedding-model-repository.ts'
@@ -235,6 +236,7 @@ export {
   ProductUnavailableError,
   QueryCanceledError,
   ReadOnlyTransactionError,
+  ReembeddingConflictError,
   RequestConflictError,
   RowNotFoundError,
   SerializationFailureError,

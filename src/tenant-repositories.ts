@@ -136,6 +136,14 @@ export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
     return this.#plain(tables['ibex_core.memory_votes'])
   }
 
+  get memoryReembeddings(): PlainRepository<'ibex_core.memory_reembeddings'> {
+    return this.#plain(tables['ibex_core.memory_reembeddings'])
+  }
+
+  get memoryEmbeddingsStaged(): PlainRepository<'ibex_core.memory_embeddings_staged'> {
+    return this.#plain(tables['ibex_core.memory_embeddings_staged'])
+  }
+
   get documents(): DocumentRepository {
     return this.#make('documents', (scope) => new DocumentRepository(scope))
   }

@@ -70,6 +70,8 @@ export const domains: readonly Domain[] = [
       'memory_versions',
       'memory_relationships',
       'memory_tags',
+      'memory_reembeddings',
+      'memory_embeddings_staged',
     ],
     picture: { colour: '#a3466b', column: 2, flow: 'down' },
   },

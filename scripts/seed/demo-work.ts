@@ -1,6 +1,7 @@
 /** What the bookshop's agent talked about, remembers, looks things up in, and did. */
+import { randomUUID } from 'node:crypto'
 import { contentHash, lexicalEmbedder } from '../../src/index.ts'
-import type { TenantTransaction } from '../../src/index.ts'
+import type { Memory, TenantTransaction } from '../../src/index.ts'
 import type { DemoPeople } from './demo-people.ts'
 
 /** Inserts a project, a conversation, memories, a document, and records of what ran. */
@@ -115,6 +116,22 @@ async function insertMemories(
     voter: { type: 'user', id: customerId },
     vote: 'positive',
     comment: 'That is me.',
+  })
+  await insertReembedding(trx, memory)
+}
+
+/** A change of the embedding model that has got as far as one memory. */
+async function insertReembedding(trx: TenantTransaction, memory: Memory): Promise<void> {
+  const { id } = await trx.memoryReembeddings.insert({
+    model: `${lexicalEmbedder.model} again`,
+    holder: randomUUID(),
+    embedded_count: '1',
+  })
+  await trx.memoryEmbeddingsStaged.insert({
+    memory_id: memory.id,
+    reembedding_id: id,
+    content_hash: memory.content_hash,
+    embedding: memory.embedding,
   })
 }
 

@@ -31,6 +31,8 @@ import { castVote, checkVote, checkVoteKey, withdrawVote } from './memory-votes.
 import type { Voter, VoteInput } from './memory-votes.ts'
 import { retierMemoriesOf } from './retier-memories.ts'
 import type { RetierOptions, RetierReport } from './retier-memories.ts'
+import { cancelReembedding, checkReembed, reembed } from './reembed.ts'
+import type { ReembedOptions, ReembedReport } from './reembed.ts'
 import { checkUndo, undoMemory } from './undo-memory.ts'
 import type { UndoOptions } from './undo-memory.ts'
 
@@ -396,6 +398,38 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    */
   async sweepExpired(options: BatchOptions = {}): Promise<ExpirySweep> {
     return await sweepExpiredMemoriesOf(this.scope, options)
+  }
+
+  /**
+   * Embeds all memories of the organization with another model of the same dimension, and then searches with it.
+   *
+   * The new embeddings are kept aside, batch by batch, until all memories have one, those too that were added or changed
+   * meanwhile and those that are soft-deleted or superseded; then all are exchanged in one transaction, with
+   * `organizations.embedding_model`. A search sees the old model or the new one, never both. From then on a memory of another
+   * model, or of none, is refused (`memories_embedding_model_check`), so set `embeddingModel` when you add.
+   *
+   * When it stops, whatever the reason, call it again: it goes on where it was, in another process too. Two runs at once:
+   * the later one takes over.
+   *
+   * ```ts
+   * await tenant.memories.reembed({ embedder, onProgress: ({ done, total }) => console.log(`${done} of ${total}`) })
+   * ```
+   *
+   * While the embeddings are exchanged, writers of memories wait: some seconds for each 10,000 of them. It writes no version and
+   * leaves `updated_at`, as the memories still say the same. `rag_documents` keep theirs.
+   *
+   * @throws {InvalidArgumentError} when an option is not what it should be, or inside a transaction.
+   * @throws {EmbeddingFailedError} when the embedder fails.
+   * @throws {ReembeddingConflictError} when a change to another model is running, or another run has taken this one over.
+   */
+  async reembed(options: ReembedOptions): Promise<ReembedReport> {
+    checkReembed(this.scope, options)
+    return await reembed(this.scope, options)
+  }
+
+  /** Cancels the change of the embedding model that is running, drops what it has embedded, and tells whether there was one. */
+  async cancelReembedding(): Promise<boolean> {
+    return await cancelReembedding(this.scope)
   }
 
   async #allOrNone<T>(memories: readonly CheckedMemory[], add: (db: Kysely<DB>) => Promise<T>): Promise<T> {

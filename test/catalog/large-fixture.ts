@@ -67,6 +67,7 @@ const shares: Readonly<Record<string, number>> = {
   checkpoints: 0.4,
   memories: 0.1,
   memory_usage: 0.1,
+  memory_embeddings_staged: 0.1,
   memory_relationships: 0.1,
   agent_executions: 0.4,
   tool_executions: 0.5,
@@ -108,6 +109,10 @@ function vector(dimensions: number): string {
 
 const created = { created_at: 'now() - make_interval(mins => i)' }
 const sha256 = "encode(sha256(i::text::bytea), 'hex')"
+
+/** A change of the embedding model that came to nothing, and what it left. */
+const cancelled = { model: "'a'", status: "'cancelled'", holder: 'gen_random_uuid()', finished_at: 'now()' }
+const staged = { reembedding_id: ref('memory_reembeddings'), content_hash: sha256, embedding: vector(384) }
 
 const fills: readonly Fill[] = [
   {
@@ -307,6 +312,8 @@ const fills: readonly Fill[] = [
     values: { ...own('embedding_models'), name: "'model-' || i", dimension: '384' },
   },
   { table: 'memory_tags', values: { memory_id: ref('memories'), tag: `'tag-' || ${place('memories')}` } },
+  { table: 'memory_reembeddings', values: { ...own('memory_reembeddings'), ...cancelled } },
+  { table: 'memory_embeddings_staged', values: { memory_id: ref('memories'), ...staged } },
   {
     table: 'rag_documents',
     values: {

@@ -1,4 +1,11 @@
 /** The calls of the repositories of memories, for the test of their plans. */
+import { randomUUID } from 'node:crypto'
+import type { MemoryRepository } from '../../src/memory/memory-repository.ts'
+import { Reembedding } from '../../src/memory/reembedding.ts'
+import { switchModel } from '../../src/memory/switch-model.ts'
+import type { Scope } from '../../src/tenancy/scope.ts'
+import { Vector } from '../../src/vector/vector.ts'
+import type { DB } from '../../types/database.d.ts'
 import type { OwnCalls } from './own-calls.ts'
 
 type Property =
@@ -15,7 +22,20 @@ type Property =
 const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
 
 /** Near no memory of the fixture. */
-const alone = Array.from({ length: 384 }, (_, index) => Math.cos(index * index))
+const alone =
+  Array.from({ length: 384 }, (_, index) => Math.cos(index * index)) |
+  'memoryUsage' |
+  'memoryReembeddings' |
+  'memoryEmbeddingsStaged'
+
+const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
+
+async function beginReembedding(
+  memories: MemoryRepository,
+): Promise<{ readonly scope: Scope<DB>; readonly change: Reembedding }> {
+  const scope = memories['scope']
+  return { scope, change: await Reembedding.claim(scope, { model: 'new', holder: randomUUID() }) }
+}
 
 /** A call of every method that these repositories add to the base. */
 export const memoryCalls: Pick<OwnCalls, Property> = {
@@ -73,6 +93,21 @@ export const memoryCalls: Pick<OwnCalls, Property> = {
     },
     pin: async (memories, ids) => await memories.pin(ids.of('memories')),
     unpin: async (memories, ids) => await memories.unpin(ids.of('memories')),
+    // what it does in transactions of its own, in the one of the test
+    reembed: async (memories) => {
+      const { scope, change } = await beginReembedding(memories)
+      await change.count()
+      const contents = await change.unembedded({ after: undefined, limit: 1_000 })
+      await change.stage(
+        contents,
+        contents.map(() => Vector.create(embedding, 384)),
+      )
+      await switchModel(scope, change)
+    },
+    cancelReembedding: async (memories) => {
+      await beginReembedding(memories)
+      await memories.cancelReembedding()
+    },
     undo: async (memories, ids) => await memories.undo(ids.of('memories'), { to: 1, embedding }),
     vote: async (memories, ids) => {
       const voter = { type: 'user', id: ids.last('users') } as const
@@ -111,4 +146,6 @@ export const memoryCalls: Pick<OwnCalls, Property> = {
   },
   memoryUsage: {},
   memoryVotes: {},
+  memoryReembeddings: {},
+  memoryEmbeddingsStaged: {},
 }

@@ -313,6 +313,7 @@ type CommonCall = (repository: AnyRepository, id: string) => Promise<unknown>
 const wholeTenant: ReadonlySet<string> = new Set([
   'find',
   'count',
+  'memories.reembed',
   'sessions.abandonIdle',
   'sessions.sweepExpired',
   'memories.retier',
@@ -325,6 +326,7 @@ const otherKeys: ReadonlySet<string> = new Set([
   'llmModels',
   'memoryTags',
   'memoryUsage',
+  'memoryEmbeddingsStaged',
 ])
 /** Tables that lose no row by itself: append-only ones, and accounts of points, which go with their users. */
 const undeletable: ReadonlySet<string> = new Set([

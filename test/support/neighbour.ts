@@ -165,6 +165,15 @@ async function insertMemories(
     .insertInto('ibex_core.memory_tags')
     .values({ ...org, memory_id: first.id, tag: 'home' })
     .execute()
+  const { id: reembeddingId } = await admin
+    .insertInto('ibex_core.memory_reembeddings')
+    .values({ ...org, model: 'all-ears', holder: neighbourId })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  await sql`insert into ibex_core.memory_embeddings_staged (org_id, memory_id, reembedding_id, content_hash, embedding)
+    select org_id, id, ${reembeddingId}, content_hash, embedding from ibex_core.memories where org_id = ${neighbourId} and id = ${first.id}`.execute(
+    admin,
+  )
   await admin
     .insertInto('ibex_core.memory_relationships')
     .values({ ...org, source_id: first.id, target_id: second.id, relation_type: 'supports' })
