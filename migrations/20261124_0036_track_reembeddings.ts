@@ -36,7 +36,7 @@ async function createReembeddings(db: Kysely<unknown>): Promise<void> {
       status: oneOf(['running', 'completed', 'cancelled'], { value: 'running' }),
       holder: { type: 'uuid', comment: 'The run that goes on with it; another one takes it over.' },
       embedded_count: counter('bigint', {
-        comment: 'Contents embedded by all runs, those that changed again.',
+        comment: 'Contents embedded by all runs; one that changed meanwhile counts again.',
       }),
       finished_at: { type: 'timestamptz', optional: true },
     },

@@ -415,8 +415,9 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    * await tenant.memories.reembed({ embedder, onProgress: ({ done, total }) => console.log(`${done} of ${total}`) })
    * ```
    *
-   * While the embeddings are exchanged, writers of memories wait: some seconds for each 10,000 of them. It writes no version and
-   * leaves `updated_at`, as the memories still say the same. `rag_documents` keep theirs.
+   * While the embeddings are exchanged, writers of memories wait, about as long as adding as many memories takes: the index is
+   * given each one. It writes no version and leaves `updated_at`, as the memories still say the same. `rag_documents` keep
+   * theirs.
    *
    * @throws {InvalidArgumentError} when an option is not what it should be, or inside a transaction.
    * @throws {EmbeddingFailedError} when the embedder fails.
