@@ -461,6 +461,59 @@ export type NewMemory = Insertable<Memories>;
 /** What an update of `ibex_core.memories` takes. */
 export type MemoryPatch = Updateable<Memories>;
 
+/** The embeddings of a new model, until all memories have one. */
+export interface MemoryEmbeddingsStagedTable {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  memory_id: ColumnType<string, string, never>;
+  reembedding_id: string;
+  /** Of the content that was embedded, which may have changed since. */
+  content_hash: string;
+  embedding: Vector<384>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.memory_embeddings_staged`. */
+export type MemoryEmbeddingsStaged = Selectable<MemoryEmbeddingsStagedTable>;
+
+/** What an insert into `ibex_core.memory_embeddings_staged` takes. */
+export type NewMemoryEmbeddingsStaged = Insertable<MemoryEmbeddingsStagedTable>;
+
+/** What an update of `ibex_core.memory_embeddings_staged` takes. */
+export type MemoryEmbeddingsStagedPatch = Updateable<MemoryEmbeddingsStagedTable>;
+
+/** The values of `ibex_core.memory_reembeddings.status`. */
+export type MemoryReembeddingStatus = "running" | "completed" | "cancelled";
+
+/** A change of the model that embeds the memories. From the first one on all memories have one model. */
+export interface MemoryReembeddings {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  /** The new model. */
+  model: string;
+  status: Generated<MemoryReembeddingStatus>;
+  /** The run that goes on with it; another one takes it over. */
+  holder: string;
+  /** Contents embedded by all runs; one that changed meanwhile counts again. */
+  embedded_count: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  finished_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.memory_reembeddings`. */
+export type MemoryReembedding = Selectable<MemoryReembeddings>;
+
+/** What an insert into `ibex_core.memory_reembeddings` takes. */
+export type NewMemoryReembedding = Insertable<MemoryReembeddings>;
+
+/** What an update of `ibex_core.memory_reembeddings` takes. */
+export type MemoryReembeddingPatch = Updateable<MemoryReembeddings>;
+
 /** The values of `ibex_core.memory_relationships.relation_type`. */
 export type MemoryRelationshipRelationType = "supports" | "contradicts" | "supersedes" | "refines" | "co_occurs" | "derived_from" | "related_to";
 
@@ -1280,6 +1333,8 @@ export interface DB {
   "ibex_core.llm_providers": LlmProviders;
   "ibex_core.llm_round_table_results": LlmRoundTableResults;
   "ibex_core.memories": Memories;
+  "ibex_core.memory_embeddings_staged": MemoryEmbeddingsStagedTable;
+  "ibex_core.memory_reembeddings": MemoryReembeddings;
   "ibex_core.memory_relationships": MemoryRelationships;
   "ibex_core.memory_tags": MemoryTags;
   "ibex_core.memory_tombstones": MemoryTombstones;

@@ -15,20 +15,15 @@ type Property =
   | 'memoryTags'
   | 'memoryTombstones'
   | 'memoryUsage'
-  | 'embeddingModels'
-  | 'memoryUsage'
   | 'memoryVotes'
+  | 'embeddingModels'
+  | 'memoryReembeddings'
+  | 'memoryEmbeddingsStaged'
 
 const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
 
 /** Near no memory of the fixture. */
-const alone =
-  Array.from({ length: 384 }, (_, index) => Math.cos(index * index)) |
-  'memoryUsage' |
-  'memoryReembeddings' |
-  'memoryEmbeddingsStaged'
-
-const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
+const alone = Array.from({ length: 384 }, (_, index) => Math.cos(index * index))
 
 async function beginReembedding(
   memories: MemoryRepository,
