@@ -34,6 +34,7 @@ import * as letCheckpointsBePruned from './20261124_0034_let_checkpoints_be_prun
 import * as letImportsThrough from './20261124_0036_let_imports_through.ts'
 import * as trackReembeddings from './20261124_0036_track_reembeddings.ts'
 import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
+import * as notifyHotMemories from './20261124_0035_notify_hot_memories.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -78,5 +79,6 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0036_let_imports_through': letImportsThrough,
       '20261124_0036_track_reembeddings': trackReembeddings,
       '20261124_0039_open_untrusted_reads': openUntrustedReads,
+      '20261124_0035_notify_hot_memories': notifyHotMemories,
     }),
 }

@@ -3,6 +3,9 @@ import type { DB as IbexDB } from '../types/database.d.ts'
 import { ConnectionPool } from './database/connection-pool.ts'
 import { resolveOptions } from './database/options.ts'
 import type { DatabaseOptions } from './database/options.ts'
+import { HotCache } from './hot-cache/hot-cache.ts'
+import { resolveHotCacheOptions } from './hot-cache/options.ts'
+import type { HotCacheOptions } from './hot-cache/options.ts'
 import { tokenTenant } from './identity/token-secret.ts'
 import type { TokenVerification, VerifyTokenOptions } from './identity/verify-token.ts'
 import { SystemScope } from './tenancy/system-scope.ts'
@@ -16,15 +19,24 @@ import { Vector } from './vector/vector.ts'
 /** An id that no organization has, where a tenant's role is needed and no tenant. */
 const nobody = '00000000-0000-0000-0000-000000000000'
 
+/** The options of {@link createDatabase}. */
+export interface CreateDatabaseOptions extends DatabaseOptions {
+  /** Caches the ids of each agent's best memories, for `memories.hot`; `{}` for the defaults (default: no cache). */
+  readonly hotCache?: HotCacheOptions | undefined
+}
+
 /** A database of many tenants: the way to each tenant's scope, and nothing that reaches a row without one. */
 export class Database<DB extends IbexDB = IbexDB> {
   readonly #pool: ConnectionPool
   readonly #tenancy: Tenancy<DB>
+  readonly #hotCache: HotCache | undefined
 
-  constructor(options: DatabaseOptions) {
+  constructor({ hotCache, ...options }: CreateDatabaseOptions) {
     const resolved = resolveOptions(options)
+    const cacheOptions = hotCache === undefined ? undefined : resolveHotCacheOptions(hotCache)
     this.#pool = new ConnectionPool(resolved, { vector: (text) => Vector.parse(text) })
     this.#tenancy = new Tenancy(this.#pool, resolved)
+    this.#hotCache = cacheOptions === undefined ? undefined : new HotCache(this.#pool, cacheOptions)
   }
 
   /** A server, or the engine in this process, which has one connection and can neither cancel nor time out. */
@@ -42,7 +54,8 @@ export class Database<DB extends IbexDB = IbexDB> {
    * @throws {InvalidTenantIdError} when it is not a uuid.
    */
   forTenant(orgId: string, options: ScopeOptions = {}): TenantScope<DB> {
-    return new TenantScope(this.#tenancy, parseTenantId(orgId), copyScopeOptions(options))
+    const resources = { tenancy: this.#tenancy, hotCache: this.#hotCache }
+    return new TenantScope(resources, parseTenantId(orgId), copyScopeOptions(options))
   }
 
   /**
@@ -91,6 +104,7 @@ export class Database<DB extends IbexDB = IbexDB> {
 
   /** Waits for the connections in use, closes all and stops the embedded engine. */
   async close(): Promise<void> {
+    await this.#hotCache?.close()
     await this.#pool.end()
   }
 
@@ -112,6 +126,6 @@ export class Database<DB extends IbexDB = IbexDB> {
  *
  * @throws {InvalidOptionsError} when neither or both of `url` and `embedded` are given, or an option is unknown or out of range.
  */
-export function createDatabase<DB extends IbexDB = IbexDB>(options: DatabaseOptions): Database<DB> {
+export function createDatabase<DB extends IbexDB = IbexDB>(options: CreateDatabaseOptions): Database<DB> {
   return new Database(options)
 }

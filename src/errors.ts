@@ -174,6 +174,26 @@ export class InvalidBaselineError extends IbexError {
   override readonly code = 'invalid_baseline'
 }
 
+/** What the hook of the hot cache is told when the cache does not work; no caller ever sees it. */
+export class HotCacheError extends IbexError {
+  override readonly name = 'HotCacheError'
+  override readonly code = 'hot_cache'
+  /** False when the cache is not tried again: something must be configured otherwise. */
+  override readonly isRetryable: boolean
+  /** What failed: reading, writing or dropping an entry, or hearing of changes. */
+  readonly operation: 'read' | 'write' | 'drop' | 'listen'
+
+  constructor(
+    operation: HotCacheError['operation'],
+    message: string,
+    options: ErrorOptions & { readonly isRetryable?: boolean } = {},
+  ) {
+    super(message, options)
+    this.operation = operation
+    this.isRetryable = options.isRetryable ?? true
+  }
+}
+
 /** Raised by the doctor when a mending statement fails; then none has taken effect. */
 export class FixFailedError extends IbexError {
   override readonly name = 'FixFailedError'

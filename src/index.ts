@@ -8,7 +8,7 @@
  * @module
  */
 export { createDatabase } from './create-database.ts'
-export type { Database } from './create-database.ts'
+export type { CreateDatabaseOptions, Database } from './create-database.ts'
 export type { TenantScope, TenantTransaction } from './tenant-scope.ts'
 export type { DatabaseOptions, DatabaseTarget, PGliteInstance, QueryEvent } from './database/options.ts'
 
@@ -166,6 +166,13 @@ export { retierMemories } from './memory/retier-memories.ts'
 export type { RetierOptions, RetierReport, TierMove } from './memory/retier-memories.ts'
 export { tierRules } from './memory/memory-tiers.ts'
 export type { VoteInput, Voter } from './memory/memory-votes.ts'
+export type { HotOptions } from './memory/hot-memories.ts'
+export type { HotCacheStore } from './hot-cache/hot-cache-store.ts'
+export type { HotCacheOptions } from './hot-cache/options.ts'
+export { LruHotCacheStore } from './hot-cache/lru-hot-cache-store.ts'
+export type { LruHotCacheStoreOptions } from './hot-cache/lru-hot-cache-store.ts'
+export { RedisHotCacheStore } from './hot-cache/redis-hot-cache-store.ts'
+export type { RedisHotCacheClient, RedisHotCacheStoreOptions } from './hot-cache/redis-hot-cache-store.ts'
 export { MemoryRelationshipRepository } from './memory/memory-relationship-repository.ts'
 export type { RelateOptions } from './memory/memory-relationship-repository.ts'
 export type { Neighbour, NeighbourOptions, RelationDirection } from './memory/memory-neighbours.ts'
@@ -204,6 +211,7 @@ export {
   ExclusionViolationError,
   FixFailedError,
   ForeignKeyViolationError,
+  HotCacheError,
   IbexError,
   InactiveOrganizationError,
   InactiveUserError,

@@ -1,4 +1,5 @@
 /** The repositories of one tenant, by the names that services look for. */
+import type { Kysely } from 'kysely'
 import type { DB as IbexDB } from '../types/database.d.ts'
 import { tables } from '../types/tables.ts'
 import { OrderRepository } from './commerce/order-repository.ts'
@@ -15,6 +16,7 @@ import { OrganizationRepository } from './identity/organization-repository.ts'
 import { TeamRepository } from './identity/team-repository.ts'
 import { TokenRepository } from './identity/token-repository.ts'
 import { UserRepository } from './identity/user-repository.ts'
+import type { HotCache } from './hot-cache/hot-cache.ts'
 import { DocumentRepository } from './knowledge/document-repository.ts'
 import { EmbeddingModelRepository } from './memory/embedding-model-repository.ts'
 import { MemoryRelationshipRepository } from './memory/memory-relationship-repository.ts'
@@ -35,6 +37,12 @@ type PlainRepository<TB extends TableOf<IbexDB>> = BaseRepository<IbexDB, TB>
 /** The repositories of a tenant, each made when it is first used. */
 export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
   readonly #made: Map<string, unknown> = new Map()
+  readonly #hotCache: HotCache | undefined
+
+  constructor(orgId: string, db: Kysely<DB>, hotCache?: HotCache) {
+    super(orgId, db)
+    this.#hotCache = hotCache
+  }
 
   get organizations(): OrganizationRepository {
     return this.#make('organizations', (scope) => new OrganizationRepository(scope))
@@ -105,7 +113,7 @@ export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
   }
 
   get memories(): MemoryRepository {
-    return this.#make('memories', (scope) => new MemoryRepository(scope))
+    return this.#make('memories', (scope) => new MemoryRepository(scope, this.#hotCache))
   }
 
   get memoryVersions(): PlainRepository<'ibex_core.memory_versions'> {

@@ -1,5 +1,6 @@
 /** One tenant's door: its repositories, plain Kysely, and transactions. */
 import type { DB as IbexDB } from '../types/database.d.ts'
+import type { HotCache } from './hot-cache/hot-cache.ts'
 import type { Scope } from './tenancy/scope.ts'
 import { needsOwnKysely } from './tenancy/tenancy.ts'
 import type { ScopeOptions, Tenancy } from './tenancy/tenancy.ts'
@@ -8,6 +9,12 @@ import type { TransactionHandle, TransactionOptions } from './tenancy/transactio
 import { checkUntrusted, runUntrusted, untrustedErrors } from './tenancy/untrusted.ts'
 import type { UntrustedOptions, UntrustedResult } from './tenancy/untrusted.ts'
 import { TenantRepositories } from './tenant-repositories.ts'
+
+/** What the scopes of a database share. */
+export interface TenantResources<DB> {
+  readonly tenancy: Tenancy<DB>
+  readonly hotCache: HotCache | undefined
+}
 
 /**
  * One tenant outside a transaction: every statement is a transaction of its own, in one round trip.
@@ -19,8 +26,8 @@ export class TenantScope<DB extends IbexDB = IbexDB> extends TenantRepositories<
   readonly #tenancy: Tenancy<DB>
   readonly #options: ScopeOptions
 
-  constructor(tenancy: Tenancy<DB>, orgId: string, options: ScopeOptions) {
-    super(orgId, tenancy.kyselyFor({ ...options, orgId }))
+  constructor({ tenancy, hotCache }: TenantResources<DB>, orgId: string, options: ScopeOptions) {
+    super(orgId, tenancy.kyselyFor({ ...options, orgId }), hotCache)
     this.#tenancy = tenancy
     this.#options = options
   }

@@ -4,6 +4,8 @@ import { ConnectionPoolTimeoutError, DatabaseClosedError } from '../errors.ts'
 import { mapConnectError } from './map-error.ts'
 import { startEmbeddedEngine } from './embedded-engine.ts'
 import type { EmbeddedEngine } from './embedded-engine.ts'
+import { openEmbeddedSession, openServerSession } from './notification-session.ts'
+import type { NotificationHandler, NotificationSession } from './notification-session.ts'
 import type { ResolvedOptions } from './options.ts'
 import { TypeParsers } from './type-parsers.ts'
 import type { TypeParser } from './type-parsers.ts'
@@ -53,6 +55,31 @@ export class ConnectionPool {
       }
       throw mapConnectError(error)
     }
+  }
+
+  /**
+   * Opens a session that hears notifications, beside the pool; whoever opens it closes it before `end()`.
+   *
+   * `url` is used in place of the pool's own, with its other options; the embedded engine needs none.
+   *
+   * @throws {ConnectionFailedError} when the server does not answer in time.
+   * @throws {DatabaseClosedError} after `end()`.
+   */
+  async openNotifications(onNotification: NotificationHandler, url?: string): Promise<NotificationSession> {
+    if (this.#closing !== undefined) throw new DatabaseClosedError()
+    const { target, connectTimeout, applicationName, ssl } = this.#options
+    if ('url' in target) {
+      const config = {
+        connectionString: url ?? target.url,
+        ...(ssl === undefined ? {} : { ssl }),
+        application_name: applicationName,
+        connectionTimeoutMillis: connectTimeout,
+      }
+      return await openServerSession(config, onNotification)
+    }
+    await this.#open()
+    if (this.#engine === undefined) throw new DatabaseClosedError()
+    return await openEmbeddedSession(async () => await this.connect(), this.#engine, onNotification)
   }
 
   /** Waits until every connection was given back, closes them and stops the embedded engine. Safe to call twice. */

@@ -8,6 +8,8 @@ import type { PGliteInstance } from './options.ts'
 /** A running embedded engine: what a `pg.Pool` needs to use it, and how to stop it. */
 export interface EmbeddedEngine {
   readonly config: ClientConfig
+  /** Calls the handler for every notification that the session hears, until the function that it returns is called. */
+  onNotification(handler: (channel: string, payload: string) => void): () => void
   close(): Promise<void>
 }
 
@@ -19,9 +21,14 @@ export interface EmbeddedEngine {
  */
 export async function startEmbeddedEngine(embedded: string | PGliteInstance): Promise<EmbeddedEngine> {
   const { createPgConfig } = await importEngine(() => import('@electric-sql/pglite/node-postgres'))
+  const toEngine = (engine: PGlite, close: () => Promise<void>): EmbeddedEngine => ({
+    config: toClientConfig(createPgConfig(engine)),
+    onNotification: (handler) => engine.onNotification(handler),
+    close,
+  })
   if (typeof embedded !== 'string') {
     // whoever has an instance has the package, and with it the class that the interface stands for
-    return { config: toClientConfig(createPgConfig(embedded as PGlite)), close: async () => {} }
+    return toEngine(embedded as PGlite, async () => {})
   }
   const { PGlite } = await importEngine(() => import('@electric-sql/pglite'))
   const { vector } = await importEngine(() => import('@electric-sql/pglite-pgvector'))
@@ -37,7 +44,7 @@ export async function startEmbeddedEngine(embedded: string | PGliteInstance): Pr
         await unlock()
       }
     }
-    return { config: toClientConfig(createPgConfig(engine)), close }
+    return toEngine(engine, close)
   } catch (cause) {
     await unlock()
     throw new EmbeddedEngineError(

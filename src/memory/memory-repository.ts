@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { Kysely, RawBuilder, SqlBool } from 'kysely'
 import type { DB, Memory, MemoryCategory, MemoryVersion, MemoryVote } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
+import type { HotCache } from '../hot-cache/hot-cache.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
 import type { BatchOptions } from '../repository/batch-options.ts'
 import { checkDate, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
@@ -19,6 +20,8 @@ import { toAddResult } from './add-result.ts'
 import type { AddResult } from './add-result.ts'
 import { archiveMemory, mergeMemories, pinMemory, restoreMemory, supersedeMemory } from './memory-life.ts'
 import { checkMemoryId, checkMerge, checkOther } from './life-input.ts'
+import { checkHotOptions, readHotMemories } from './hot-memories.ts'
+import type { HotOptions } from './hot-memories.ts'
 import { readAsOf, readHistory, readSupersessionChain } from './memory-history.ts'
 import type { PastMemory } from './memory-history.ts'
 import { checkId, checkMemories, checkMemory, inRange, memoryDimension, toTags } from './memory-input.ts'
@@ -56,8 +59,12 @@ export type SimilarMemory = Memory & { readonly similarity: number }
 
 /** Adds, tags and finds memories, and tells their history. */
 export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
-  constructor(scope: Scope<DB>) {
+  readonly #hotCache: HotCache | undefined
+
+  /** `hotCache` is that of the database, and left out inside a transaction, which must see its own writes. */
+  constructor(scope: Scope<DB>, hotCache?: HotCache) {
     super(scope, tables['ibex_core.memories'])
+    this.#hotCache = hotCache
   }
 
   /**
@@ -162,6 +169,24 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
     return rows.map(({ distance: cosineDistance, ...memory }) =>
       Object.assign(memory, { similarity: 1 - cosineDistance }),
     )
+  }
+
+  /**
+   * Reads the memories that an agent needs most often, best first: active ones, its own and the shared, by
+   * 0.40 x confidence + 0.35 / (1 + age in days) + 0.25 x min(retrievals / 10, 1).
+   *
+   * With `createDatabase({ hotCache })` the ids of the best 50 come from the cache: another memory may be among them a moment
+   * after it was written (at the latest after the cache's `ttl`), and a retrieval counts when the list is made anew. The rows
+   * are always read now, by this scope. Inside a transaction, and when the cache does not work, the database ranks.
+   *
+   * ```ts
+   * const hot = await tenant.memories.hot({ agentId, limit: 20 })
+   * ```
+   *
+   * @throws {InvalidArgumentError} when the id is no uuid, or the limit not 1 to 50.
+   */
+  async hot(options: HotOptions): Promise<Memory[]> {
+    return await readHotMemories(this.scope, checkHotOptions(options), this.#hotCache)
   }
 
   /** Reads the tags of a memory, in alphabetical order. */

@@ -43,15 +43,20 @@ export abstract class Scope<DB> {
    * @throws {InvalidArgumentError} when a part is empty or not a string.
    */
   scopeKey(...parts: readonly [string, ...(readonly string[])]): string {
-    for (const part of parts) {
-      if (typeof part !== 'string' || part === '')
-        throw new InvalidArgumentError('scopeKey part', 'must be a string that is not empty')
-    }
-    return ['org', this.orgId, ...parts.map((part) => encodeURIComponent(part))].join(':')
+    return scopeKey(this.orgId, ...parts)
   }
 
   /** @internal Keeps the brand from being unused. */
   get [Symbol.toStringTag](): string {
     return `ibex ${this.#brand}`
   }
+}
+
+/** The key of {@link Scope.scopeKey} where there is the id of a tenant and no scope: in what a notification says. */
+export function scopeKey(orgId: string, ...parts: readonly [string, ...(readonly string[])]): string {
+  for (const part of parts) {
+    if (typeof part !== 'string' || part === '')
+      throw new InvalidArgumentError('scopeKey part', 'must be a string that is not empty')
+  }
+  return ['org', orgId, ...parts.map((part) => encodeURIComponent(part))].join(':')
 }

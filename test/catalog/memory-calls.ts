@@ -58,6 +58,7 @@ export const memoryCalls: Pick<OwnCalls, Property> = {
         tags: ['tag-0'],
         minConfidence: 0.1,
       }),
+    hot: async (memories, ids) => await memories.hot({ agentId: ids.of('agents'), limit: 50 }),
     tagsOf: async (memories, ids) => await memories.tagsOf(ids.of('memories')),
     addTags: async (memories, ids) => await memories.addTags(ids.of('memories'), ['new']),
     removeTags: async (memories, ids) => await memories.removeTags(ids.of('memories'), ['tag-0']),

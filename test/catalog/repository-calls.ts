@@ -317,6 +317,7 @@ const wholeTenant: ReadonlySet<string> = new Set([
   'sessions.abandonIdle',
   'sessions.sweepExpired',
   'memories.retier',
+  'memories.hot',
 ])
 
 /** Tables of all tenants, the tenants' own, and those without an id. */

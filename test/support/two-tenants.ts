@@ -1,8 +1,7 @@
 /** The bundle of most tests: two tenants of one database, and the owner's view of both. */
 import { type Kysely, sql } from 'kysely'
 import { expect } from 'vitest'
-import { type Database, createDatabase } from '../../src/create-database.ts'
-import type { DatabaseOptions } from '../../src/database/options.ts'
+import { type CreateDatabaseOptions, type Database, createDatabase } from '../../src/create-database.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
 import type { DB } from '../../types/database.d.ts'
 import { insertOrganization } from './factories.ts'
@@ -23,7 +22,7 @@ export interface TwoTenants<D extends DB = DB> {
 
 /** Clones the template and opens a database with two organizations. */
 export async function openTwoTenants<D extends DB = DB>(
-  options: Omit<DatabaseOptions, 'url' | 'embedded'> = {},
+  options: Omit<CreateDatabaseOptions, 'url' | 'embedded'> = {},
 ): Promise<TwoTenants<D>> {
   const test = await setup()
   const statements: string[] = []
