@@ -26,7 +26,7 @@ function onError(error: HotCacheError): void {
 }
 
 beforeAll(async () => {
-  bundle = await openTwoTenants({ hotCache: { store, storeTimeout: 1_000, onError } })
+  bundle = await openTwoTenants({ hotCache: { store, storeTimeout: 500, onError } })
 })
 
 beforeEach(() => {
