@@ -334,6 +334,7 @@ test('lets nobody but the roles call a function, and only named ones run with th
     { ...trigger, name: 'move_point_account' },
     { ...trigger, name: 'move_points', app: true },
     { ...trigger, name: 'nearest_memories', app: true },
+    { ...trigger, name: 'notify_hot_memories' },
     { ...trigger, name: 'number_message' },
     { ...trigger, name: 'number_points_movement' },
     { ...trigger, name: 'place_order', app: true },
