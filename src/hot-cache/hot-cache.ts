@@ -138,6 +138,7 @@ export class HotCache {
   }
 
   async #ask(keys: Keys, found: Partial<Stamps>, query: () => Promise<Ranking>): Promise<Ranking> {
+    if (this.#trustedSince === undefined) return await query()
     const [own, shared] = await Promise.all([
       found.own ?? this.#newStamp(keys.own),
       found.shared ?? this.#newStamp(keys.shared),

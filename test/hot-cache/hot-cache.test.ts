@@ -26,7 +26,7 @@ function onError(error: HotCacheError): void {
 }
 
 beforeAll(async () => {
-  bundle = await openTwoTenants({ hotCache: { store, storeTimeout: 500, onError } })
+  bundle = await openTwoTenants({ hotCache: { store, storeTimeout: 1_000, onError } })
 })
 
 beforeEach(() => {
@@ -76,14 +76,18 @@ test('keeps two tenants apart whose agents have the same id, and names the tenan
   )
 })
 
-test('gives no row of another tenant when the store says its id', async () => {
-  const { mine, theirs } = bundle
+test('gives no row of another tenant or agent when the store says its id', async () => {
+  const { admin, mine, theirs } = bundle
   const agentId = await cachedAgents()
+  const other = await insertHotAgent(admin, mine.orgId, { contents: ['of another agent'] })
+  const [otherRow] = await mine.memories.hot({ agentId: other })
   const [own, foreign] = [mine, theirs].map(({ orgId }) => `org:${orgId}:hot-memories:${agentId}`)
   const [theirRow] = await theirs.memories.hot({ agentId })
   const entry = JSON.parse(store.entries.get(own ?? '') ?? '') as { ids: readonly string[] }
-  store.entries.set(own ?? '', JSON.stringify({ ...entry, ids: [theirRow?.id, ...entry.ids] }))
-  expect(await hotContents(mine, agentId)).toEqual(['first', 'second', 'third'])
+  store.entries.set(own ?? '', JSON.stringify({ ...entry, ids: [theirRow?.id, otherRow?.id, ...entry.ids] }))
+  const before = rankings(bundle.statements)
+  expect(await hotContents(mine, agentId, 3)).toEqual(['first', 'second', 'third'])
+  expect(rankings(bundle.statements)).toBe(before)
   store.entries.set(own ?? '', store.entries.get(foreign ?? '') ?? '')
   expect(await hotContents(mine, agentId)).toEqual(['first', 'second', 'third'])
 })
@@ -274,12 +278,17 @@ test('whoever asks after a change does not get what was asked before it', async 
     reached.resolve()
     await gate.promise
   }
-  const slow = hotContents(mine, agentId)
+  let isOver = false
+  const slow = hotContents(mine, agentId).finally(() => {
+    isOver = true
+  })
   await reached.promise
   store.calls.length = 0
   await insertHotMemory(admin, { org_id: mine.orgId, agent_id: agentId, content: 'new', confidence: 0.9 })
   await until(() => store.calls.includes(`delete ${stamp}`))
   expect(await hotContents(mine, agentId)).toEqual(['new', 'first', 'second', 'third'])
+  // it has asked for itself
+  expect(isOver).toBe(false)
   gate.resolve()
   expect(await slow).toEqual(['new', 'first', 'second', 'third'])
 })

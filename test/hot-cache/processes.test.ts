@@ -65,11 +65,18 @@ describe('several processes with PostgreSQL alone', skipOnEmbedded('one process'
   test('a terminated connection is replaced, and nothing written meanwhile is missed', async () => {
     const { admin, mine } = bundle
     const agentId = await cachedAgents()
-    const { rows } = await sql<{ gone: boolean }>`select pg_terminate_backend(pid) as gone from pg_locks
-      where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`.execute(
-      admin,
-    )
-    expect(rows).toEqual([{ gone: true }])
+    // keeps the new connection from being in force before something was written
+    const blocker = new pg.Client({ connectionString: url })
+    await blocker.connect()
+    const blocked = blocker.query("select pg_advisory_lock(hashtextextended('ibex_core.hot_memories', 0))")
+    await until(async () => {
+      const { rows } = await sql`select pg_terminate_backend(holder.pid) from pg_locks holder, pg_locks waiter
+        where holder.locktype = 'advisory' and holder.granted and waiter.locktype = 'advisory' and not waiter.granted
+          and holder.database = (select oid from pg_database where datname = current_database())
+          and waiter.database = holder.database`.execute(admin)
+      return rows.length === 1
+    })
+    await blocked
     await until(() => errors.length > 0)
     await insertHotMemory(admin, {
       org_id: mine.orgId,
@@ -79,6 +86,7 @@ describe('several processes with PostgreSQL alone', skipOnEmbedded('one process'
     })
     for (let reads = 0; reads < 3; reads++)
       expect(await hotContents(mine, agentId)).toEqual(['meanwhile', 'first', 'second', 'third'])
+    await blocker.end()
     await untilCached(bundle, mine, agentId)
     expect(await hotContents(mine, agentId)).toEqual(['meanwhile', 'first', 'second', 'third'])
     expect(errors.map(({ operation, isRetryable }) => ({ operation, isRetryable }))).toEqual([
