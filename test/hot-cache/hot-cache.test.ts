@@ -342,6 +342,7 @@ test.each(failures)(
     for (let reads = 0; reads < 3; reads++)
       expect(await hotContents(mine, agentId)).toEqual(['meanwhile', 'first', 'second', 'third'])
     await untilCached(bundle, mine, agentId)
+    expect(await hotContents(mine, agentId)).toEqual(['meanwhile', 'first', 'second', 'third'])
   },
 )
 
