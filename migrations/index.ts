@@ -31,10 +31,10 @@ import * as completeMemories from './20261124_0029_complete_memories.ts'
 import * as createAddMemories from './20261124_0030_create_add_memories.ts'
 import * as addFeedbackAndExpiry from './20261124_0033_add_feedback_and_expiry.ts'
 import * as letCheckpointsBePruned from './20261124_0034_let_checkpoints_be_pruned.ts'
+import * as notifyHotMemories from './20261124_0035_notify_hot_memories.ts'
 import * as letImportsThrough from './20261124_0036_let_imports_through.ts'
 import * as trackReembeddings from './20261124_0036_track_reembeddings.ts'
 import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
-import * as notifyHotMemories from './20261124_0035_notify_hot_memories.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -76,9 +76,9 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0030_create_add_memories': createAddMemories,
       '20261124_0033_add_feedback_and_expiry': addFeedbackAndExpiry,
       '20261124_0034_let_checkpoints_be_pruned': letCheckpointsBePruned,
+      '20261124_0035_notify_hot_memories': notifyHotMemories,
       '20261124_0036_let_imports_through': letImportsThrough,
       '20261124_0036_track_reembeddings': trackReembeddings,
       '20261124_0039_open_untrusted_reads': openUntrustedReads,
-      '20261124_0035_notify_hot_memories': notifyHotMemories,
     }),
 }
