@@ -35,6 +35,8 @@ import * as notifyHotMemories from './20261124_0035_notify_hot_memories.ts'
 import * as letImportsThrough from './20261124_0036_let_imports_through.ts'
 import * as trackReembeddings from './20261124_0036_track_reembeddings.ts'
 import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
+import * as addMemoryLanguage from './20261124_0031_add_memory_language.ts'
+import * as createMemorySearch from './20261124_0032_create_memory_search.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -80,5 +82,7 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0036_let_imports_through': letImportsThrough,
       '20261124_0036_track_reembeddings': trackReembeddings,
       '20261124_0039_open_untrusted_reads': openUntrustedReads,
+      '20261124_0031_add_memory_language': addMemoryLanguage,
+      '20261124_0032_create_memory_search': createMemorySearch,
     }),
 }

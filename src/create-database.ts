@@ -1,4 +1,5 @@
 /** Puts the layers together: options, pool, tenancy, repositories. */
+import type { Kysely } from 'kysely'
 import type { DB as IbexDB } from '../types/database.d.ts'
 import { ConnectionPool } from './database/connection-pool.ts'
 import { resolveOptions } from './database/options.ts'
@@ -6,6 +7,8 @@ import type { DatabaseOptions } from './database/options.ts'
 import { HotCache } from './hot-cache/hot-cache.ts'
 import { resolveHotCacheOptions } from './hot-cache/options.ts'
 import type { HotCacheOptions } from './hot-cache/options.ts'
+import { recordUses } from './memory/record-uses.ts'
+import { Retrievals } from './memory/retrievals.ts'
 import { tokenTenant } from './identity/token-secret.ts'
 import type { TokenVerification, VerifyTokenOptions } from './identity/verify-token.ts'
 import { SystemScope } from './tenancy/system-scope.ts'
@@ -30,6 +33,7 @@ export class Database<DB extends IbexDB = IbexDB> {
   readonly #pool: ConnectionPool
   readonly #tenancy: Tenancy<DB>
   readonly #hotCache: HotCache | undefined
+  readonly #retrievals: Retrievals
 
   constructor({ hotCache, ...options }: CreateDatabaseOptions) {
     const resolved = resolveOptions(options)
@@ -37,6 +41,11 @@ export class Database<DB extends IbexDB = IbexDB> {
     this.#pool = new ConnectionPool(resolved, { vector: (text) => Vector.parse(text) })
     this.#tenancy = new Tenancy(this.#pool, resolved)
     this.#hotCache = cacheOptions === undefined ? undefined : new HotCache(this.#pool, cacheOptions)
+    this.#retrievals = new Retrievals(async (orgId, uses) => {
+      // our tables are in a user's DB, which extends ours; Kysely's type is invariant and cannot say so
+      const db = this.#tenancy.kyselyFor({ orgId }) as unknown as Kysely<IbexDB>
+      await recordUses(db, orgId, 'retrieval', uses)
+    })
   }
 
   /** A server, or the engine in this process, which has one connection and can neither cancel nor time out. */
@@ -54,7 +63,7 @@ export class Database<DB extends IbexDB = IbexDB> {
    * @throws {InvalidTenantIdError} when it is not a uuid.
    */
   forTenant(orgId: string, options: ScopeOptions = {}): TenantScope<DB> {
-    const resources = { tenancy: this.#tenancy, hotCache: this.#hotCache }
+    const resources = { tenancy: this.#tenancy, hotCache: this.#hotCache, retrievals: this.#retrievals }
     return new TenantScope(resources, parseTenantId(orgId), copyScopeOptions(options))
   }
 
@@ -102,8 +111,22 @@ export class Database<DB extends IbexDB = IbexDB> {
     return await this.forTenant(tokenTenant(secret) ?? nobody).tokens.verify(secret, options)
   }
 
-  /** Waits for the connections in use, closes all and stops the embedded engine. */
+  /**
+   * Writes down which memories searches have returned, which otherwise happens some seconds later.
+   *
+   * @throws what the database does; what was not written stays for the next time.
+   */
+  async flushRetrievals(): Promise<void> {
+    await this.#retrievals.flush()
+  }
+
+  /**
+   * Writes down which memories searches have returned, waits for the connections in use, closes all and stops the embedded
+   * engine.
+   */
   async close(): Promise<void> {
+    // counts that cannot be written are no reason to keep the connections
+    await this.#retrievals.flush().catch(() => undefined)
     await this.#hotCache?.close()
     await this.#pool.end()
   }

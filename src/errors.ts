@@ -77,6 +77,13 @@ export class ConnectionLostError extends IbexError {
   }
 }
 
+/** Raised when a reranker throws, or does not return one number for each hit. */
+export class RerankError extends IbexError {
+  override readonly name = 'RerankError'
+  override readonly code = 'rerank'
+  override readonly isRetryable = true
+}
+
 /** Raised before any SQL when a scope is asked for without a tenant. */
 export class MissingTenantError extends IbexError {
   override readonly name = 'MissingTenantError'

@@ -148,12 +148,16 @@ export { CheckpointRepository } from './sessions/checkpoint-repository.ts'
 export type { CheckpointInput } from './sessions/append-checkpoint.ts'
 export type { ForkOptions } from './sessions/fork-session.ts'
 export { MemoryRepository } from './memory/memory-repository.ts'
-export type { SimilarMemory, SimilarOptions } from './memory/memory-repository.ts'
 export type { AddedMemory, AddOutcome, NearMemory } from './memory/add-memories.ts'
 export type { AddOptions, NearDuplicatePolicy, NearThresholds } from './memory/add-options.ts'
 export type { AddResult } from './memory/add-result.ts'
 export type { ConflictResolution } from './memory/resolve-conflict.ts'
 export type { AddManyOptions, AddManyReport, BulkMemoryInput, BulkMemorySource } from './memory/add-many.ts'
+export type { MemoryHit, MemorySearchResult, SearchStrategy } from './memory/memory-hit.ts'
+export type { MemoryFilters } from './memory/search-filters.ts'
+export type { MemorySearch } from './memory/search-input.ts'
+export type { SearchWeights, Signal } from './memory/search-score.ts'
+export type { RerankQuery, Reranker } from './memory/rerank.ts'
 export type { MemoryInput } from './memory/memory-input.ts'
 export type { ReembedOptions, ReembedProgress, ReembedReport } from './memory/reembed.ts'
 export type { PastMemory } from './memory/memory-history.ts'
@@ -185,6 +189,8 @@ export { importTenant } from './transfer/import-tenant.ts'
 export type { ImportOptions, ImportReport } from './transfer/import-tenant.ts'
 export type { ByteSource } from './transfer/read-lines.ts'
 
+export { maximalMarginalRelevance } from './vector/maximal-marginal-relevance.ts'
+export type { MmrCandidate } from './vector/maximal-marginal-relevance.ts'
 export { Vector } from './vector/vector.ts'
 export type { VectorInput } from './vector/vector.ts'
 export type { EmbedOptions, Embedder } from './embedding/embedder.ts'
@@ -246,6 +252,7 @@ export {
   ReadOnlyTransactionError,
   ReembeddingConflictError,
   RequestConflictError,
+  RerankError,
   RowNotFoundError,
   SerializationFailureError,
   ServerUnavailableError,

@@ -16,11 +16,11 @@ import { OrganizationRepository } from './identity/organization-repository.ts'
 import { TeamRepository } from './identity/team-repository.ts'
 import { TokenRepository } from './identity/token-repository.ts'
 import { UserRepository } from './identity/user-repository.ts'
-import type { HotCache } from './hot-cache/hot-cache.ts'
 import { DocumentRepository } from './knowledge/document-repository.ts'
 import { EmbeddingModelRepository } from './memory/embedding-model-repository.ts'
 import { MemoryRelationshipRepository } from './memory/memory-relationship-repository.ts'
 import { MemoryRepository } from './memory/memory-repository.ts'
+import type { MemoryResources } from './memory/memory-repository.ts'
 import { CanonItemRepository } from './projects/canon-item-repository.ts'
 import { ProjectRepository } from './projects/project-repository.ts'
 import { CheckpointRepository } from './sessions/checkpoint-repository.ts'
@@ -37,11 +37,11 @@ type PlainRepository<TB extends TableOf<IbexDB>> = BaseRepository<IbexDB, TB>
 /** The repositories of a tenant, each made when it is first used. */
 export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
   readonly #made: Map<string, unknown> = new Map()
-  readonly #hotCache: HotCache | undefined
+  readonly #memoryResources: MemoryResources
 
-  constructor(orgId: string, db: Kysely<DB>, hotCache?: HotCache) {
+  constructor(orgId: string, db: Kysely<DB>, memoryResources: MemoryResources = {}) {
     super(orgId, db)
-    this.#hotCache = hotCache
+    this.#memoryResources = memoryResources
   }
 
   get organizations(): OrganizationRepository {
@@ -113,7 +113,7 @@ export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
   }
 
   get memories(): MemoryRepository {
-    return this.#make('memories', (scope) => new MemoryRepository(scope, this.#hotCache))
+    return this.#make('memories', (scope) => new MemoryRepository(scope, this.#memoryResources))
   }
 
   get memoryVersions(): PlainRepository<'ibex_core.memory_versions'> {

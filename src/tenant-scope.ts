@@ -1,6 +1,7 @@
 /** One tenant's door: its repositories, plain Kysely, and transactions. */
 import type { DB as IbexDB } from '../types/database.d.ts'
-import type { HotCache } from './hot-cache/hot-cache.ts'
+import type { MemoryResources } from './memory/memory-repository.ts'
+import type { Retrievals } from './memory/retrievals.ts'
 import type { Scope } from './tenancy/scope.ts'
 import { needsOwnKysely } from './tenancy/tenancy.ts'
 import type { ScopeOptions, Tenancy } from './tenancy/tenancy.ts'
@@ -11,9 +12,8 @@ import type { UntrustedOptions, UntrustedResult } from './tenancy/untrusted.ts'
 import { TenantRepositories } from './tenant-repositories.ts'
 
 /** What the scopes of a database share. */
-export interface TenantResources<DB> {
+export interface TenantResources<DB> extends MemoryResources {
   readonly tenancy: Tenancy<DB>
-  readonly hotCache: HotCache | undefined
 }
 
 /**
@@ -26,10 +26,13 @@ export class TenantScope<DB extends IbexDB = IbexDB> extends TenantRepositories<
   readonly #tenancy: Tenancy<DB>
   readonly #options: ScopeOptions
 
-  constructor({ tenancy, hotCache }: TenantResources<DB>, orgId: string, options: ScopeOptions) {
-    super(orgId, tenancy.kyselyFor({ ...options, orgId }), hotCache)
+  readonly #retrievals: Retrievals | undefined
+
+  constructor({ tenancy, ...memory }: TenantResources<DB>, orgId: string, options: ScopeOptions) {
+    super(orgId, tenancy.kyselyFor({ ...options, orgId }), memory)
     this.#tenancy = tenancy
     this.#options = options
+    this.#retrievals = memory.retrievals
   }
 
   /**
@@ -63,7 +66,7 @@ export class TenantScope<DB extends IbexDB = IbexDB> extends TenantRepositories<
       db,
       ambient,
       options,
-      async (trx) => await callback(new TenantTransaction(orgId, trx)),
+      async (trx) => await callback(new TenantTransaction(orgId, trx, this.#retrievals)),
     )
   }
 
@@ -99,16 +102,20 @@ export class TenantTransaction<DB extends IbexDB = IbexDB> extends TenantReposit
   override readonly isTransaction = true
   readonly #trx: TransactionHandle<DB>
 
-  constructor(orgId: string, trx: TransactionHandle<DB>) {
-    super(orgId, trx)
+  readonly #retrievals: Retrievals | undefined
+
+  constructor(orgId: string, trx: TransactionHandle<DB>, retrievals?: Retrievals) {
+    // the hot cache is left out: a transaction must see its own writes
+    super(orgId, trx, { retrievals })
     this.#trx = trx
+    this.#retrievals = retrievals
   }
 
   /** Runs the callback in a savepoint: what it did is undone when it throws, the rest of the transaction stays. */
   async transaction<T>(callback: (trx: TenantTransaction<DB>) => Promise<T>): Promise<T> {
     return await runSavepoint(
       this.#trx,
-      async (trx) => await callback(new TenantTransaction(this.orgId, trx)),
+      async (trx) => await callback(new TenantTransaction(this.orgId, trx, this.#retrievals)),
     )
   }
 

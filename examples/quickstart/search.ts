@@ -1,4 +1,5 @@
 /** Asks what one organization remembers. */
+import { lexicalEmbedder } from '../../src/embedding/lexical-embedder.ts'
 import type { TenantScope } from '../../src/index.ts'
 
 /** One answer to a question. */
@@ -17,14 +18,19 @@ const maxMemories = 100
 
 /** Finds what one organization remembers that is closest to a question. */
 export async function search(tenant: TenantScope, embedding: Float32Array): Promise<readonly Answer[]> {
-  const memories = await tenant.memories.findSimilar({ embedding, limit: maxMemories })
-  const contents = [...new Set(memories.map(({ content }) => content))].slice(0, maxAnswers)
+  const { hits } = await tenant.memories.search({
+    embedding,
+    embeddingModel: lexicalEmbedder.model,
+    limit: maxMemories,
+    record: false,
+  })
+  const contents = [...new Set(hits.map(({ memory }) => memory.content))].slice(0, maxAnswers)
   return contents.map((content) => {
-    const same = memories.filter((memory) => memory.content === content)
+    const same = hits.filter(({ memory }) => memory.content === content)
     return {
       content,
       similarity: same[0]?.similarity ?? 0,
-      people: same.map(({ subject }) => subject ?? 'someone'),
+      people: same.map(({ memory }) => memory.subject ?? 'someone'),
     }
   })
 }

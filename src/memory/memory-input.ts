@@ -1,5 +1,5 @@
 /** A memory as it is handed in, and the row that it becomes. */
-import type { JsonObject, MemoryCategory, MemorySource } from '../../types/database.d.ts'
+import type { JsonObject, MemoryCategory, MemoryLanguage, MemorySource } from '../../types/database.d.ts'
 import { InvalidArgumentError, InvalidVectorError } from '../errors.ts'
 import {
   characterCount,
@@ -13,6 +13,7 @@ import {
 import { toEmbedding } from '../vector/similarity-search.ts'
 import type { Vector, VectorInput } from '../vector/vector.ts'
 import { checkContent, contentHash } from './memory-content.ts'
+import { checkValue, languages } from './memory-values.ts'
 
 /** The dimension of `memories.embedding`. */
 export const memoryDimension = 384
@@ -25,6 +26,8 @@ export interface MemoryInput {
   readonly sessionId?: string | null
   /** 1 to 8,192 characters. */
   readonly content: string
+  /** By whose rules the words of the content are found (default `english`); `simple` takes each as it is. */
+  readonly language?: MemoryLanguage
   /** 384 finite numbers, not all zero. */
   readonly embedding: VectorInput
   /**
@@ -55,6 +58,7 @@ export interface MemoryRow {
   readonly session_id: string | null
   readonly content: string
   readonly content_hash: string
+  readonly language: MemoryLanguage
   readonly embedding: Vector<typeof memoryDimension>
   readonly embedding_model: string | null
   readonly category: MemoryCategory
@@ -121,6 +125,7 @@ function toMemoryRow(input: MemoryInput): MemoryRow {
     session_id: checkId('sessionId', input.sessionId ?? null),
     content,
     content_hash: contentHash(content),
+    language: checkValue('language', input.language ?? 'english', languages),
     embedding: toEmbedding(input.embedding, memoryDimension),
     embedding_model: optionalText('embeddingModel', input.embeddingModel, 200),
     category: input.category,
@@ -175,7 +180,7 @@ export function inRange(name: string, value: number, least: number, most: number
 }
 
 /** @throws {InvalidArgumentError} when the id is neither a uuid nor null. */
-export function checkId(name: string, id: string | null): string | null {
+function checkId(name: string, id: string | null): string | null {
   if (id === null || isUuid(id)) return id
   throw new InvalidArgumentError(name, 'must be a uuid or null')
 }

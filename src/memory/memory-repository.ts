@@ -1,16 +1,13 @@
 /** What agents remember. */
 import { sql } from 'kysely'
-import type { Kysely, RawBuilder, SqlBool } from 'kysely'
-import type { DB, Memory, MemoryCategory, MemoryVersion, MemoryVote } from '../../types/database.d.ts'
+import type { Kysely, SqlBool } from 'kysely'
+import type { DB, Memory, MemoryVersion, MemoryVote } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import type { HotCache } from '../hot-cache/hot-cache.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
 import type { BatchOptions } from '../repository/batch-options.ts'
-import { checkDate, checkUuid, checkWholeNumber } from '../tenancy/arguments.ts'
-import { withSettings } from '../tenancy/query-settings.ts'
+import { checkDate, checkUuid } from '../tenancy/arguments.ts'
 import type { Scope } from '../tenancy/scope.ts'
-import { searchSettings, toEmbedding } from '../vector/similarity-search.ts'
-import type { VectorInput } from '../vector/vector.ts'
 import { addMemories, addWholeMemories, isOneStatement } from './add-memories.ts'
 import { addAll, checkAddMany } from './add-many.ts'
 import type { AddManyOptions, AddManyReport, BulkMemorySource } from './add-many.ts'
@@ -24,7 +21,7 @@ import { checkHotOptions, readHotMemories } from './hot-memories.ts'
 import type { HotOptions } from './hot-memories.ts'
 import { readAsOf, readHistory, readSupersessionChain } from './memory-history.ts'
 import type { PastMemory } from './memory-history.ts'
-import { checkId, checkMemories, checkMemory, inRange, memoryDimension, toTags } from './memory-input.ts'
+import { checkMemories, checkMemory, toTags } from './memory-input.ts'
 import type { CheckedMemory, MemoryInput } from './memory-input.ts'
 import { checkResolution, resolveConflict } from './resolve-conflict.ts'
 import type { ConflictResolution } from './resolve-conflict.ts'
@@ -38,33 +35,28 @@ import { cancelReembedding, checkReembed, reembed } from './reembed.ts'
 import type { ReembedOptions, ReembedReport } from './reembed.ts'
 import { checkUndo, undoMemory } from './undo-memory.ts'
 import type { UndoOptions } from './undo-memory.ts'
+import type { MemorySearchResult } from './memory-hit.ts'
+import { searchMemories } from './memory-search.ts'
+import { checkUses, recordUses } from './record-uses.ts'
+import type { Retrievals } from './retrievals.ts'
+import { checkSearch } from './search-input.ts'
+import type { MemorySearch } from './search-input.ts'
 
-/** A search by vector. */
-export interface SimilarOptions {
-  /** 384 finite numbers, of the model that embedded the memories. */
-  readonly embedding: VectorInput
-  /** This agent's memories and the shared ones (default: all of the organization). */
-  readonly agentId?: string
-  readonly category?: MemoryCategory | readonly MemoryCategory[]
-  /** 0 to 1. */
-  readonly minConfidence?: number
-  /** Memories with any of these tags. */
-  readonly tags?: readonly string[]
-  /** Rows at most, 1 to 1,000 (default 10). */
-  readonly limit?: number
+/** What the memories of all scopes of a database share. */
+export interface MemoryResources {
+  /** Left out inside a transaction, which must see its own writes. */
+  readonly hotCache?: HotCache | undefined
+  /** Without it no search is counted. */
+  readonly retrievals?: Retrievals | undefined
 }
-
-/** A memory and its cosine similarity to what was searched for: 1 = same direction, 0 = unrelated, -1 = opposite. */
-export type SimilarMemory = Memory & { readonly similarity: number }
 
 /** Adds, tags and finds memories, and tells their history. */
 export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
-  readonly #hotCache: HotCache | undefined
+  readonly #resources: MemoryResources
 
-  /** `hotCache` is that of the database, and left out inside a transaction, which must see its own writes. */
-  constructor(scope: Scope<DB>, hotCache?: HotCache) {
+  constructor(scope: Scope<DB>, resources: MemoryResources = {}) {
     super(scope, tables['ibex_core.memories'])
-    this.#hotCache = hotCache
+    this.#resources = resources
   }
 
   /**
@@ -137,38 +129,56 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   }
 
   /**
-   * Finds the active memories nearest to a vector, most similar first; expired ones are left out.
+   * Finds the memories nearest to an embedding, those that hold words of a text, or both in one order, in one statement.
    *
-   * The HNSW index of the tenant's partition is read on until enough rows pass the filters (iterative scan), so a small
-   * tenant beside a large one still gets `limit` rows.
-   *
-   * ```sql
-   * select *, "embedding" <=> $1 as "distance" from "ibex_core"."memories" where "org_id" = $2 and … order by "embedding" <=> $1 limit $3
+   * ```ts
+   * const { hits } = await tenant.memories.search({ agentId, text: 'Where does Ana live?', embedding, limit: 5 })
+   * for (const { memory, score } of hits) console.log(score, memory.content)
    * ```
    *
-   * @throws {InvalidArgumentError} when the limit, an id, a tag or the confidence is not what it should be.
+   * What expired, was deleted or is not active is left out. By vector, all of a small scope are compared, and of a large one the
+   * HNSW index of the tenant's partition is asked: it is read on until enough rows pass the filters, and where it gives up, all
+   * are compared, so a small tenant beside a large one, and a filter that few pass, still give `limit` rows. By text any word is
+   * enough, in any form, and rare words count for more. Both are joined by reciprocal rank fusion.
+   *
+   * With `ranking: 'composite'` age, usefulness, confidence and use count too, but only of what is relevant: a memory whose
+   * relevance is less than `relevanceGate` (0.6) of the best one's is not scored, however fresh it is.
+   *
+   * The hits are counted as retrieved, in the background: nothing waits for it, and `database.flushRetrievals()` does it at once.
+   *
+   * @throws {InvalidArgumentError} when neither a text nor an embedding is given, the text is blank, or an option does not exist
+   *   or is not what it should be.
    * @throws {InvalidVectorError} when the embedding is not 384 finite numbers, or all zeros.
+   * @throws {RerankError} when the reranker throws, or does not return one number for each hit.
    */
-  async findSimilar(options: SimilarOptions): Promise<SimilarMemory[]> {
-    const limit = checkWholeNumber('limit', options.limit ?? 10, 1, 1_000)
-    const distance = sql<number>`embedding <=> ${toEmbedding(options.embedding, memoryDimension)}`
-    const nearest = this.selectQuery()
-      .selectAll()
-      .select(distance.as('distance'))
-      .where((eb) => eb.and(this.#conditions(options)))
-      .orderBy(distance)
-      .limit(limit)
-    // the index may return the rows slightly out of order
-    const query = this.scope.db
-      .selectFrom(nearest.as('nearest'))
-      .selectAll()
-      .orderBy('distance')
-      .orderBy('id')
-      .compile()
-    const { rows } = await this.scope.db.executeQuery(withSettings(query, searchSettings(limit)))
-    return rows.map(({ distance: cosineDistance, ...memory }) =>
-      Object.assign(memory, { similarity: 1 - cosineDistance }),
-    )
+  async search(search: MemorySearch): Promise<MemorySearchResult> {
+    const checked = checkSearch(search)
+    const result = await searchMemories(this.scope, checked)
+    if (checked.record) {
+      const ids = result.hits.map(({ memory }) => memory.id)
+      this.#resources.retrievals?.record(this.scope.orgId, ids)
+    }
+    return result
+  }
+
+  /**
+   * Counts one retrieval of each memory, at once, and returns of how many; ids that the tenant does not have are passed over.
+   *
+   * For what was found another way; a search counts its hits itself.
+   *
+   * @throws {InvalidArgumentError} when the ids are no list, more than 10,000, or one is no uuid.
+   */
+  async recordRetrievals(ids: readonly string[]): Promise<number> {
+    return await recordUses(this.scope.db, this.scope.orgId, 'retrieval', checkUses(ids))
+  }
+
+  /**
+   * Counts that each memory became part of a prompt, and returns of how many; ids that the tenant does not have are passed over.
+   *
+   * @throws {InvalidArgumentError} when the ids are no list, more than 10,000, or one is no uuid.
+   */
+  async recordInjections(ids: readonly string[]): Promise<number> {
+    return await recordUses(this.scope.db, this.scope.orgId, 'injection', checkUses(ids))
   }
 
   /**
@@ -186,7 +196,7 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    * @throws {InvalidArgumentError} when the id is no uuid, or the limit not 1 to 50.
    */
   async hot(options: HotOptions): Promise<Memory[]> {
-    return await readHotMemories(this.scope, checkHotOptions(options), this.#hotCache)
+    return await readHotMemories(this.scope, checkHotOptions(options), this.#resources.hotCache)
   }
 
   /** Reads the tags of a memory, in alphabetical order. */
@@ -461,23 +471,6 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   async #allOrNone<T>(memories: readonly CheckedMemory[], add: (db: Kysely<DB>) => Promise<T>): Promise<T> {
     if (isOneStatement(memories)) return await add(this.scope.db)
     return await this.scope.atomically(async ({ db }) => await add(db))
-  }
-
-  #conditions({ agentId, category, minConfidence, tags }: SimilarOptions): RawBuilder<SqlBool>[] {
-    const conditions = [
-      sql<SqlBool>`status = 'active'`,
-      sql<SqlBool>`(expires_at is null or expires_at > now())`,
-    ]
-    if (agentId !== undefined)
-      conditions.push(sql<SqlBool>`(agent_id = ${checkId('agentId', agentId)} or agent_id is null)`)
-    if (category !== undefined) conditions.push(sql<SqlBool>`category = any(${[category].flat()})`)
-    if (minConfidence !== undefined)
-      conditions.push(sql<SqlBool>`confidence >= ${inRange('minConfidence', minConfidence, 0, 1)}::real`)
-    if (tags !== undefined) {
-      conditions.push(sql<SqlBool>`exists (select from ibex_core.memory_tags tagged where tagged.org_id = memories.org_id
-        and tagged.memory_id = memories.id and tagged.tag = any(${toTags(tags)}))`)
-    }
-    return conditions
   }
 }
 

@@ -13,6 +13,8 @@ export interface SearchFunction {
   readonly table: string
   /** The columns that the search needs, `org_id` and the key among them: all that its role may read. */
   readonly columns: readonly string[]
+  /** Columns of further tenant tables that the query reads, by table; each needs its own `org_id = tenant`. */
+  readonly alsoReads?: Readonly<Record<string, readonly string[]>>
   /** As in `create function`: `query text, most integer`. */
   readonly parameters: string
   /** What it returns, as in `returns table (…)`: ids and ranks, never content. Default: `id uuid, rank real`. */
@@ -53,13 +55,15 @@ export interface SearchFunction {
 export async function createSearchFunction(
   db: MigrationHandle,
   name: string,
-  { table, columns, parameters, returns = 'id uuid, rank real', query, comment }: SearchFunction,
+  definition: SearchFunction,
 ): Promise<void> {
+  const { table, columns, alsoReads = {}, parameters, returns = 'id uuid, rank real', query } = definition
   const fn = parseTableName(name)
   if (!/\borg_id\s*=\s*tenant\b/.test(query))
     throw new MigrationError(`the query of ${name} must say org_id = tenant, or it searches all tenants`)
   await requireHandover(db, fn, searchRole)
-  await openToSearch(db, parseTableName(table), columns)
+  for (const [name, read] of Object.entries({ ...alsoReads, [table]: columns }))
+    await openToSearch(db, parseTableName(name), read)
   // a custom plan each time: a generic one knows neither the tenant's size nor its partition. The caller's planner would
   // expect 1,000 rows of a function and read the whole tenant to join them
   await run(
@@ -74,21 +78,29 @@ begin
 end
 $search$`,
   )
-  await run(db, `comment on function ${fn.sql} is ${quoteText(comment)}`)
+  await run(db, `comment on function ${fn.sql} is ${quoteText(definition.comment)}`)
   await run(db, `revoke all on function ${fn.sql} from public`)
   await run(db, `grant execute on function ${fn.sql} to ${appRole}`)
   await handOver(db, fn, searchRole)
 }
 
 /**
- * Drops a search function, and closes the table to `ibex_search` again when no other one reads it.
+ * Drops a search function, and closes the tables that it has read to `ibex_search` again where no other one reads them.
  *
  * ```ts
  * await dropSearchFunction(db, 'public.search_notes', 'public.notes')
  * ```
  */
-export async function dropSearchFunction(db: MigrationHandle, name: string, table: string): Promise<void> {
+export async function dropSearchFunction(
+  db: MigrationHandle,
+  name: string,
+  ...read: readonly string[]
+): Promise<void> {
   await run(db, `drop function ${parseTableName(name).sql}`)
+  for (const table of read) await closeToSearch(db, table)
+}
+
+async function closeToSearch(db: MigrationHandle, table: string): Promise<void> {
   const { sql: relation, name: tableName } = parseTableName(table)
   const others = await read(
     db,

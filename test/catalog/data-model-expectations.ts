@@ -220,7 +220,7 @@ export const dataModel: Readonly<Record<string, TableExpectation>> = {
     columns: `agent_id uuid?, user_id uuid?, session_id uuid?, content text!, content_hash char(64)!,
       embedding vector(384)!, embedding_model text, category text!, source text!, status text!, tier text!,
       importance smallint! = 5, is_pinned boolean!, subject text?, confidence real! = 0.8, superseded_by uuid?,
-      merged_into uuid?, source_message_ids uuid[]!, search_vector tsvector, expires_at timestamptz?, metadata jsonb!`,
+      merged_into uuid?, source_message_ids uuid[]!, search_vector tsvector, language text!, expires_at timestamptz?, metadata jsonb!`,
     values: {
       category: 'factual preference behavioral episodic procedural identity',
       source: 'extracted user_provided imported inferred feedback consolidated system',

@@ -51,13 +51,21 @@ export const memoryCalls: Pick<OwnCalls, Property> = {
         { agentId: ids.of('agents'), content: 'The user likes number 1.', embedding, category: 'factual' },
         { agentId: null, content: 'New.', embedding, category: 'factual', tags: ['a'] },
       ]),
-    findSimilar: async (memories, ids) =>
-      await memories.findSimilar({
-        embedding,
-        agentId: ids.of('agents'),
-        tags: ['tag-0'],
-        minConfidence: 0.1,
-      }),
+    search: async (memories, ids) => {
+      const agentId = ids.of('agents')
+      await memories.search({ embedding, agentId, tags: ['tag-0'], minConfidence: 0.1 })
+      await memories.search({ embedding, text: 'Who likes number 7?', ranking: 'composite', agentId })
+      await memories.search({ embedding, userId: ids.of('users'), status: ['active', 'disputed'] })
+      await memories.search({ embedding, sessionId: ids.of('sessions'), metadata: { none: 1 } })
+      await memories.search({
+        text: 'Who likes number 7?',
+        status: 'pending_review',
+        allTags: ['tag-0', 'tag-1'],
+      })
+    },
+    recordRetrievals: async (memories, ids) =>
+      await memories.recordRetrievals([ids.of('memories'), ids.last('memories')]),
+    recordInjections: async (memories, ids) => await memories.recordInjections([ids.of('memories')]),
     hot: async (memories, ids) => await memories.hot({ agentId: ids.of('agents'), limit: 50 }),
     tagsOf: async (memories, ids) => await memories.tagsOf(ids.of('memories')),
     addTags: async (memories, ids) => await memories.addTags(ids.of('memories'), ['new']),

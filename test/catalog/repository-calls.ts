@@ -318,6 +318,8 @@ const wholeTenant: ReadonlySet<string> = new Set([
   'sessions.sweepExpired',
   'memories.retier',
   'memories.hot',
+  // it looks how large the tenant is, up to so many rows, and compares all of a small one
+  'memories.search',
 ])
 
 /** Tables of all tenants, the tenants' own, and those without an id. */

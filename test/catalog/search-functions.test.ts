@@ -66,7 +66,10 @@ async function names(query: ReturnType<typeof sql<{ value: string }>>): Promise<
 
 test('finds the search functions, ours and those of a consumer', () => {
   expect(functions.map(({ name }) => name)).toEqual([
+    'ibex_core.memories_containing',
+    'ibex_core.memories_with_words',
     'ibex_core.search_canon_items',
+    'ibex_core.search_memories',
     'ibex_core.search_rag_documents',
     'search_notes',
   ])
@@ -125,8 +128,13 @@ test('the search role reads the columns that they need, owns nothing but them, a
     'type',
   ]
   const documents = ['document_id', 'id', 'org_id', 'search_vector']
+  const memories =
+    `agent_id category confidence created_at deleted_at expires_at id importance metadata org_id search_vector
+    session_id source status subject tier user_id`.split(/\s+/)
   expect(rights).toEqual([
     ...canon.map((column) => `ibex_core.canon_items SELECT ${column}`),
+    ...memories.map((column) => `ibex_core.memories SELECT ${column}`),
+    ...['memory_id', 'org_id', 'tag'].map((column) => `ibex_core.memory_tags SELECT ${column}`),
     ...documents.map((column) => `ibex_core.rag_documents SELECT ${column}`),
     ...['id', 'org_id', 'words'].map((column) => `notes SELECT ${column}`),
   ])

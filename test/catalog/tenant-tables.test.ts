@@ -109,6 +109,8 @@ test('enables and forces row-level security on every tenant table', async () => 
 /** The tables that search functions read. */
 const searched: ReadonlySet<string> = new Set([
   'ibex_core.canon_items',
+  'ibex_core.memories',
+  'ibex_core.memory_tags',
   'ibex_core.rag_documents',
   'public.notes',
 ])
@@ -330,6 +332,8 @@ test('lets nobody but the roles call a function, and only named ones run with th
     { ...trigger, name: 'lock_agent_memories', app: true },
     { ...trigger, name: 'lock_memories', app: true },
     { ...trigger, name: 'merge_memories', app: true },
+    { ...search, name: 'memories_containing' },
+    { ...search, name: 'memories_with_words' },
     { ...trigger, name: 'move_default_template' },
     { ...trigger, name: 'move_point_account' },
     { ...trigger, name: 'move_points', app: true },
@@ -347,12 +351,14 @@ test('lets nobody but the roles call a function, and only named ones run with th
     { ...trigger, name: 'roll_back_directive', app: true },
     { ...search, name: 'run_untrusted' },
     { ...search, name: 'search_canon_items' },
+    { ...search, name: 'search_memories' },
     { ...search, name: 'search_rag_documents' },
     { ...search, name: 'sign_tenant' },
     { ...search, name: 'signed_org_id', app: false },
     { ...trigger, name: 'take_in_memory', app: true },
     { ...trigger, name: 'tenant_signature' },
     { ...trigger, name: 'touch_updated_at' },
+    { ...trigger, name: 'words_of', app: true },
     { ...trigger, name: 'write_memory_version' },
   ])
 })

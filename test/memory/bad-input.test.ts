@@ -11,7 +11,6 @@ import {
 } from '../../src/errors.ts'
 import type { AddOptions } from '../../src/memory/add-options.ts'
 import type { MemoryInput } from '../../src/memory/memory-input.ts'
-import type { SimilarOptions } from '../../src/memory/memory-repository.ts'
 import { type TwoTenants, failure, openTwoTenants, refusal } from '../support/two-tenants.ts'
 import { direction } from './embeddings.ts'
 
@@ -169,29 +168,6 @@ describe('refuses to add', () => {
       expect(await failure(add)).toBeInstanceOf(ErrorClass)
     await nothingWritten()
     expect(await tenants.mine.memoryTags.count()).toBe(0)
-  })
-})
-
-describe('refuses to search', () => {
-  test.each(badVectors)('with an embedding of %s', async (_, bad) => {
-    const options = { embedding: bad } as SimilarOptions
-    const error = await refusal(tenants, async () => await tenants.mine.memories.findSimilar(options))
-    expect(error).toBeInstanceOf(InvalidVectorError)
-  })
-
-  test.each<[string, object]>([
-    ['limit 0', { limit: 0 }],
-    ['limit 1,001', { limit: 1_001 }],
-    ['limit 1.5', { limit: 1.5 }],
-    ['limit NaN', { limit: Number.NaN }],
-    ['minConfidence 1.1', { minConfidence: 1.1 }],
-    ['minConfidence NaN', { minConfidence: Number.NaN }],
-    ['an empty tag', { tags: [''] }],
-    ['an agent id that is no uuid', { agentId: 'ada' }],
-  ])('with %s', async (_, bad) => {
-    const search = async (): Promise<unknown> =>
-      await tenants.mine.memories.findSimilar({ embedding, ...bad })
-    expect(await refusal(tenants, search)).toBeInstanceOf(InvalidArgumentError)
   })
 })
 

@@ -184,7 +184,7 @@ test('archives a memory once, whatever it was', async () => {
   expect(archived).toEqual({ ...memory, status: 'archived', updated_at: archived.updated_at })
   expect(await memories.archive(memory.id)).toEqual(archived)
   expect(await operationsOf(memory.id)).toEqual(['create', 'archive'])
-  expect(await memories.findSimilar({ embedding: direction('one') })).toEqual([])
+  expect((await memories.search({ embedding: direction('one') })).hits).toEqual([])
 })
 
 describe('restore', () => {

@@ -124,16 +124,14 @@ test('shows no search the new model before the end', async () => {
   await mine.memories.reembed({
     batchSize: 1,
     embedder: recorder('new', async () => {
-      for (const { embedding_model: model } of await mine.memories.findSimilar({
-        embedding: direction('old 1'),
-      }))
-        models.add(model)
+      const search = { embedding: direction('old 1'), embeddingModel: 'old' }
+      for (const { memory } of (await mine.memories.search(search)).hits) models.add(memory.embedding_model)
       expect((await mine.organizations.findByIdOrThrow(mine.orgId)).embedding_model).not.toBe('new')
     }),
   })
   expect([...models]).toEqual(['old'])
-  const found = await mine.memories.findSimilar({ embedding: direction('new 1'), limit: 1 })
-  expect(found).toMatchObject([{ content: '1', embedding_model: 'new' }])
+  const { hits } = await mine.memories.search({ embedding: direction('new 1'), limit: 1 })
+  expect(hits).toMatchObject([{ memory: { content: '1', embedding_model: 'new' } }])
 })
 
 test('takes in what is added, changed and erased meanwhile, after it was embedded too', async () => {

@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AddResult } from '../../src/memory/add-result.ts'
 import type { MemoryInput } from '../../src/memory/memory-input.ts'
+import type { MemorySearchResult } from '../../src/memory/memory-hit.ts'
 import type { TenantScope, TenantTransaction } from '../../src/tenant-scope.ts'
 import type { Vector } from '../../src/vector/vector.ts'
 import { insertOrganization } from '../support/factories.ts'
@@ -63,6 +64,8 @@ function nearest(question: Float32Array, limit: number): string[] {
     .map(([id]) => id)
 }
 
+const idsOf = ({ hits }: MemorySearchResult): string[] => hits.map(({ memory }) => memory.id)
+
 /** Leaves the planner nothing but the vector index, as it would choose for a tenant of a middling size. */
 async function forceVectorIndex(trx: TenantTransaction): Promise<void> {
   await sql`select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
@@ -71,10 +74,12 @@ async function forceVectorIndex(trx: TenantTransaction): Promise<void> {
 
 test('fills the limit for a small tenant beside a large one, with the nearest', async () => {
   for (const question of questions) {
-    const found = await small.memories.findSimilar({ embedding: question, limit: 10 })
-    expect(found.map(({ id }) => id)).toEqual(nearest(question, 10))
+    const found = await small.memories.search({ embedding: question, limit: 10 })
+    expect(found).toMatchObject({ strategy: 'exact', isComplete: true })
+    expect(idsOf(found)).toEqual(nearest(question, 10))
   }
-  expect(await small.memories.findSimilar({ embedding: direction('x'), limit: 100 })).toHaveLength(smallCount)
+  const all = await small.memories.search({ embedding: direction('x'), limit: 100 })
+  expect(all.hits).toHaveLength(smallCount)
 })
 
 test('fills it through the vector index too, which without its settings would starve', async () => {
@@ -93,10 +98,16 @@ test('fills it through the vector index too, which without its settings would st
 
     let recalled = 0
     for (const question of questions) {
-      const found = await trx.memories.findSimilar({ embedding: question, limit: 10 })
-      expect(found).toHaveLength(10)
+      const found = await trx.memories.search({
+        embedding: question,
+        limit: 10,
+        exactBelow: 0,
+        exhaustive: false,
+      })
+      expect(found).toMatchObject({ strategy: 'ann', isComplete: true })
+      expect(found.hits).toHaveLength(10)
       const best = nearest(question, 10)
-      recalled += found.filter(({ id }) => best.includes(id)).length
+      recalled += idsOf(found).filter((id) => best.includes(id)).length
     }
     // approximate, and one row in a hundred passes the filter: most of the nearest, where without it there were none
     expect(recalled / (questions.length * 10)).toBeGreaterThan(0.7)
@@ -104,9 +115,9 @@ test('fills it through the vector index too, which without its settings would st
 })
 
 test('shows the large tenant nothing of the small one', async () => {
-  const found = await tenants.theirs.memories.findSimilar({ embedding: direction('x'), limit: 1_000 })
-  expect(found).toHaveLength(1_000)
-  expect(new Set(found.map(({ org_id }) => org_id))).toEqual(new Set([tenants.theirs.orgId]))
+  const { hits } = await tenants.theirs.memories.search({ embedding: direction('x'), limit: 1_000 })
+  expect(hits).toHaveLength(1_000)
+  expect(new Set(hits.map(({ memory }) => memory.org_id))).toEqual(new Set([tenants.theirs.orgId]))
 })
 
 test('compares what a small tenant adds with its own memories, however near those of the large one are', async () => {

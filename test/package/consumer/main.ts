@@ -84,8 +84,8 @@ const [embedding] = await lexicalEmbedder.embed(['Ana lives in Porto.'])
 if (embedding === undefined) throw new Error('the embedder returned nothing')
 const memory = { agentId: null, content: 'Ana lives in Porto.', embedding, category: 'factual' } as const
 await mine.memories.add(memory)
-expect('remembers', (await mine.memories.findSimilar({ embedding })).length === 1)
-expect('keeps memories apart', (await theirs.memories.findSimilar({ embedding })).length === 0)
+expect('remembers', (await mine.memories.search({ embedding })).hits.length === 1)
+expect('keeps memories apart', (await theirs.memories.search({ embedding })).hits.length === 0)
 const { memory_config: memoryConfig } = await mine.agents.insert({ name: 'Guide', slug: 'guide' })
 const weight: number = memoryConfig.retrieval_weights.relevance
 expect('knows the shape of a JSON column', weight === 0.4)

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { MemoryInput } from '../../src/memory/memory-input.ts'
-import type { SimilarMemory, SimilarOptions } from '../../src/memory/memory-repository.ts'
+import type { MemoryHit } from '../../src/memory/memory-hit.ts'
+import type { MemorySearch } from '../../src/memory/search-input.ts'
 import type { Agent, Memory } from '../../types/database.d.ts'
 import { insertAgent, insertMemory } from '../support/factories.ts'
 import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
@@ -75,41 +76,44 @@ function expected(limit: number, matches: (memory: Memory) => boolean = () => tr
     .map(({ content }) => content)
 }
 
-async function search(options: Omit<SimilarOptions, 'embedding'> = {}): Promise<SimilarMemory[]> {
-  return await tenants.mine.memories.findSimilar({ embedding: question, ...options })
+async function search(options: Omit<MemorySearch, 'embedding'> = {}): Promise<readonly MemoryHit[]> {
+  const { hits } = await tenants.mine.memories.search({ embedding: question, record: false, ...options })
+  return hits
 }
 
-const contents = (rows: readonly Memory[]): string[] => rows.map(({ content }) => content)
+const contents = (hits: readonly MemoryHit[]): string[] => hits.map(({ memory }) => memory.content)
 const numberOf = ({ content }: Memory): number => Number(content.split(' ')[1])
 
 test('finds the nearest, most similar first, with their cosine similarity', async () => {
   const found = await search()
   expect(stored).toHaveLength(60)
   expect(contents(found)).toEqual(expected(10))
-  for (const memory of found) {
+  for (const [index, { memory, similarity, score, relevance, ...hit }] of found.entries()) {
     expect(memory.org_id).toBe(tenants.mine.orgId)
-    expect(memory.similarity).toBeCloseTo(cosine(question, memory.embedding), 5)
-    expect(memory).not.toHaveProperty('distance')
+    expect(similarity).toBeCloseTo(cosine(question, memory.embedding), 5)
+    expect({ score, relevance }).toEqual({ score: similarity, relevance: similarity })
+    expect(hit).toEqual({ coverage: null, vectorRank: index + 1, textRank: null })
   }
 })
 
 test('gives whole memories', async () => {
   const [first] = await search({ limit: 1 })
-  const { similarity, ...memory } = first ?? {}
-  expect(similarity).toBeGreaterThan(0.9)
-  expect(memory).toEqual(stored.find(({ id }) => id === first?.id))
+  expect(first?.similarity).toBeGreaterThan(0.9)
+  expect(first?.memory).toEqual(stored.find(({ id }) => id === first?.memory.id))
 })
 
 test('says 1 of the same direction, whatever its length, and -1 of the opposite', async () => {
   const [nearest] = await search({ limit: 1 })
-  const embedding = nearest?.embedding ?? question
-  const search2 = async (factor: number): Promise<SimilarMemory | undefined> => {
-    const scaled = Array.from(embedding, (value) => value * factor)
-    const found = await tenants.mine.memories.findSimilar({ embedding: scaled, limit: 100 })
-    return found.find(({ id }) => id === nearest?.id)
+  const embedding = nearest?.memory.embedding ?? question
+  const scaled = async (factor: number): Promise<MemoryHit | undefined> => {
+    const { hits } = await tenants.mine.memories.search({
+      embedding: Array.from(embedding, (value) => value * factor),
+      limit: 100,
+    })
+    return hits.find(({ memory }) => memory.id === nearest?.memory.id)
   }
-  expect((await search2(42))?.similarity).toBeCloseTo(1, 5)
-  expect((await search2(-0.5))?.similarity).toBeCloseTo(-1, 5)
+  expect((await scaled(42))?.similarity).toBeCloseTo(1, 5)
+  expect(await scaled(-0.5)).toMatchObject({ similarity: expect.closeTo(-1, 5), relevance: 0 })
 })
 
 test('finds as many as the limit says, and all there are when it is higher', async () => {
@@ -120,7 +124,7 @@ test('finds as many as the limit says, and all there are when it is higher', asy
 test("finds an agent's own memories and the shared ones", async () => {
   const found = await search({ agentId: ada.id, limit: 100 })
   expect(contents(found)).toEqual(expected(100, ({ agent_id }) => agent_id === ada.id || agent_id === null))
-  expect(new Set(found.map(({ agent_id }) => agent_id))).toEqual(new Set([ada.id, null]))
+  expect(new Set(found.map(({ memory }) => memory.agent_id))).toEqual(new Set([ada.id, null]))
   const foreign = await insertAgent(tenants.admin, { org_id: tenants.theirs.orgId })
   const shared = await search({ agentId: foreign.id, limit: 100 })
   expect(contents(shared)).toEqual(expected(100, ({ agent_id }) => agent_id === null))
@@ -187,14 +191,16 @@ test('finds a memory that expires later', async () => {
   const content = 'expires later'
   const row = { org_id: tenants.mine.orgId, content, embedding: question }
   const { id } = await insertMemory(tenants.admin, { ...row, expires_at: new Date(Date.now() + 60_000) })
-  expect((await search({ limit: 1 }))[0]?.id).toBe(id)
+  expect((await search({ limit: 1 }))[0]?.memory.id).toBe(id)
   await tenants.mine.memories.delete(id)
 })
 
 async function searchSettings(): Promise<unknown> {
   const { rows } = await sql`select current_setting('hnsw.ef_search', true) as ef_search,
     current_setting('hnsw.iterative_scan', true) as iterative_scan,
-    current_setting('plan_cache_mode') as plan_cache_mode`.execute(tenants.mine.db)
+    current_setting('plan_cache_mode') as plan_cache_mode, current_setting('random_page_cost') as random_page_cost`.execute(
+    tenants.mine.db,
+  )
   return rows
 }
 
@@ -202,13 +208,15 @@ test('leaves no setting behind for the next statement of the connection', async 
   const before = await searchSettings()
   await search()
   expect(await searchSettings()).toEqual(before)
-  expect(before).toEqual([{ ef_search: '40', iterative_scan: 'off', plan_cache_mode: 'auto' }])
+  expect(before).toEqual([
+    { ef_search: '40', iterative_scan: 'off', plan_cache_mode: 'auto', random_page_cost: '4' },
+  ])
 })
 
 test('finds the same inside a transaction', async () => {
   const found = await tenants.mine.transaction(
-    async (trx) => await trx.memories.findSimilar({ embedding: question }),
+    async (trx) => await trx.memories.search({ embedding: question }),
     { readOnly: true },
   )
-  expect(contents(found)).toEqual(expected(10))
+  expect(contents(found.hits)).toEqual(expected(10))
 })
