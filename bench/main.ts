@@ -1,11 +1,16 @@
 /** `npm run bench`: the command line around the benchmark; see docs/performance.md. */
 import { writeFile } from 'node:fs/promises'
+import { formatMemoryFigures, fullPlan, quickPlan, runMemoryBench } from './memory/run-memory-bench.ts'
 import { type BenchOptions, parseOptions, usage } from './options.ts'
 import { formatTable } from './report.ts'
 import { runBench } from './run-bench.ts'
 
 const options = readOptions()
-if (options !== undefined) {
+if (options?.memory === true) {
+  const figures = await runMemoryBench({ url: options.url, ...(options.isQuick ? quickPlan : fullPlan) })
+  console.log(formatMemoryFigures(figures))
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(figures, null, 2)}\n`)
+} else if (options !== undefined) {
   const interruption = new AbortController()
   process.once('SIGINT', () => interruption.abort(new Error('interrupted')))
   console.log(

@@ -9,6 +9,9 @@ export interface BenchOptions {
   readonly json: string | undefined
   readonly rounds: number
   readonly sliceMs: number
+  /** Measures the search of memories instead. */
+  readonly memory: boolean
+  readonly isQuick: boolean
 }
 
 /** Explains the command line. */
@@ -16,6 +19,7 @@ export const usage = `npm run bench -- [options]
 
   --url <url>    measure this server, as a superuser (default: TEST_DATABASE_URL, else a container is started)
   --json <file>  write the figures to a file as well
+  --memory       measure the search of memories: loads 81,190 of them, which takes some minutes
   --quick        a short run that shows whether everything works; its figures mean little
   --help         print this text
 
@@ -36,11 +40,13 @@ export function parseOptions(
     options: {
       url: { type: 'string' },
       json: { type: 'string' },
+      memory: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
   if (values.help) return undefined
   const extent = values.quick ? { rounds: 3, sliceMs: 100 } : { rounds: 60, sliceMs: 100 }
-  return { url: values.url ?? (environment['TEST_DATABASE_URL'] || undefined), json: values.json, ...extent }
+  const url = values.url ?? (environment['TEST_DATABASE_URL'] || undefined)
+  return { url, json: values.json, memory: values.memory, isQuick: values.quick, ...extent }
 }

@@ -137,7 +137,7 @@ function nearArms(parts: Parts): RawBuilder<unknown>[] {
     // the sum keeps the planner from the index, which is not exact
     sql`exact as materialized (
       select memory.id, ${distance} as distance from ibex_core.memories as memory
-      where ${where} and ${areMany} and (not ${isLarge} or ${tooFew}) order by ${distance} + 0 limit ${most})`,
+      where ${where} and ${areMany} and (not ${isLarge} or ${tooFew}) order by ${distance} + 0, memory.id limit ${most})`,
     sql`near as materialized (
       select id, distance, row_number() over (order by distance, id) as place from (
         select * from exact

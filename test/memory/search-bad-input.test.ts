@@ -111,8 +111,8 @@ describe('refuses to search with', () => {
     const error = await refused({ embedding, ...bad })
     expect(error).toBeInstanceOf(InvalidArgumentError)
     // an error never carries a value
-    for (const value of Object.values(bad))
-      if (typeof value === 'string' && value.trim().length > 3) expect(error.message).not.toContain(value)
+    const texts = Object.values(bad).filter((value) => typeof value === 'string' && value.trim().length > 3)
+    expect(texts.filter((text) => error.message.includes(String(text)))).toEqual([])
   })
 })
 

@@ -127,7 +127,7 @@ test('takes the default weights for weights of an agent that are no numbers', as
   const { admin, mine } = tenants
   const broken = await insertAgent(admin, {
     org_id: mine.orgId,
-    memory_config: { retrieval_weights: { relevance: 'much', recency: -1, usefulness: null } },
+    memory_config: JSON.parse('{"retrieval_weights":{"relevance":"much","recency":-1,"usefulness":null}}'),
   })
   for (const agentId of [broken.id, '00000000-0000-4000-8000-000000000000']) {
     const hits = await search({ ranking: 'composite', agentId })
