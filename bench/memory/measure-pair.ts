@@ -13,8 +13,14 @@ export interface PairFigure {
   readonly wanted: number
 }
 
-/** The result, or with it the milliseconds of what counts, where preparing does not. */
-type Answer = number | { readonly result: number; readonly elapsed: number }
+/** How many rows were found, and in how many milliseconds. */
+export interface Timed {
+  readonly result: number
+  readonly elapsed: number
+}
+
+/** The rows, or with them the milliseconds of what counts, where preparing does not. */
+type Answer = number | Timed
 
 /** Two ways, each of which answers with the number of its rows. */
 export interface Pair {
@@ -50,10 +56,7 @@ export async function measurePair(
   return { name, wanted, ratio, ours: quantile(times.ours, 0.5), baseline: quantile(times.baseline, 0.5) }
 }
 
-async function time(
-  run: (round: number) => Promise<Answer>,
-  round: number,
-): Promise<{ readonly result: number; readonly elapsed: number }> {
+async function time(run: (round: number) => Promise<Answer>, round: number): Promise<Timed> {
   const started = performance.now()
   const answer = await run(round)
   return typeof answer === 'number' ? { result: answer, elapsed: performance.now() - started } : answer

@@ -34,7 +34,7 @@ export function vectorSource(random: () => number): (spread: number) => Float32A
 }
 
 /** A word of 3,000, the first ones far more frequent than the last (Zipf's law). */
-export function zipfWord(random: () => number): string {
+function zipfWord(random: () => number): string {
   return `word${Math.floor(3_000 ** random()) - 1}`
 }
 

@@ -62,6 +62,7 @@ const ownColumns: ReadonlySet<string> = new Set([
   'hit near place',
   'hit word place',
   'hit order',
+  'distance',
   ...signalNames,
 ])
 

@@ -50,6 +50,7 @@ function hitCount(search: CheckedSearch): number {
  */
 export function searchStatement(orgId: string, search: CheckedSearch): RawBuilder<SearchRow> {
   const parts: Parts = { orgId, search, most: candidateCount(search) }
+  if (isPlain(search)) return plainStatement(parts)
   const arms = [...askedFor(parts), fewArm(parts), ...nearArms(parts), ...wordArm(parts), candidates(search)]
   const order = search.isComposite
     ? sql`"hit score" desc, id`
@@ -58,6 +59,39 @@ export function searchStatement(orgId: string, search: CheckedSearch): RawBuilde
     select fact.*, hit.* from (${facts(parts)}) as fact
     left join (select * from hit order by ${order} limit ${hitCount(search)}) as hit on true
     order by ${order}`
+}
+
+/** A search by vector alone, which most are: what is ranked and joined otherwise would cost as much again to plan. */
+function isPlain({ text, isComposite, filters }: CheckedSearch): boolean {
+  const { tags, allTags, metadata, statuses } = filters
+  const areMany = tags === null && allTags === null && metadata === null && statuses.includes('active')
+  return text === null && !isComposite && areMany
+}
+
+function plainStatement(parts: Parts): RawBuilder<SearchRow> {
+  const { orgId, search, most } = parts
+  const { exactBelow, exhaustive, filters, minRelevance } = search
+  const where = sql`${filterConditions(orgId, filters)} and ${ofModel(search)}`
+  const isLarge = sql`(select size from scope) > ${exactBelow}::int`
+  const isFilled = sql`(select count(*) from ann) >= ${most}::int`
+  const isAnn = exhaustive ? sql`${isLarge} and ${isFilled}` : isLarge
+  return sql<SearchRow>`with ${sql.join(askedFor(parts))}, scope (size) as materialized (${scopeSize(orgId, filters, exactBelow)}),
+    ann as materialized (
+      select memory.*, ${distance} as distance from ibex_core.memories as memory
+      where ${where} and ${isLarge} order by ${distance} limit ${most}
+    ), hit as (
+      select *, 1 - distance as "hit similarity", row_number() over (order by distance, id)::int as "hit near place" from (
+        select * from ann where ${isAnn}
+        union all
+        (select memory.*, ${distance} from ibex_core.memories as memory
+          where ${where} and not (${isAnn}) order by ${distance} + 0, memory.id limit ${most})
+      ) as found
+    )
+    select ${isAnn} as "is ann", ${exhaustive ? sql`true` : sql`not ${isLarge} or ${isFilled}`} as "is near complete",
+      true as "are words complete", hit.*, "hit similarity" as "hit score",
+      least(greatest("hit similarity", 0), 1) as "hit relevance", null as "hit coverage", null as "hit word place"
+    from (select) as always left join hit on "hit similarity" >= ${minRelevance === 0 ? -2 : minRelevance}::float8
+    order by "hit near place"`
 }
 
 interface Parts {
