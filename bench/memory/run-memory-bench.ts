@@ -5,9 +5,8 @@ import { createDatabase } from '../../src/create-database.ts'
 import type { Database } from '../../src/create-database.ts'
 import { checkSearch } from '../../src/memory/search-input.ts'
 import type { CheckedSearch, MemorySearch } from '../../src/memory/search-input.ts'
-import { candidateCount, searchStatement } from '../../src/memory/search-statement.ts'
+import { searchStatement, settingsOf } from '../../src/memory/search-statement.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
-import { searchSettings } from '../../src/vector/similarity-search.ts'
 import { createScratchDatabase } from '../scratch-database.ts'
 import { quantile } from '../statistics.ts'
 import { loadMemories, seededRandom, vectorSource } from './memory-data.ts'
@@ -53,7 +52,7 @@ export async function runMemoryBench(plan: MemoryPlan): Promise<MemoryFigures> {
     const tenants = await loadMemories(client, plan.tenants)
     await using database = createDatabase({ url: scratch.url, poolSize: 1 })
     const bench: Bench = { client, database, rounds: plan.rounds, questions: questions(plan.rounds) }
-    await client.query(settingsSql(searchSettings(limit)))
+    await client.query(settingsSql(settingsOf(checkSearch({ embedding: questions(1)[0] ?? [], limit }))))
     const recall = []
     const pairs = []
     for (const tenant of tenants) {
@@ -160,7 +159,7 @@ async function runStatement(
   const checked = checkSearch(search)
   const { sql, parameters } = compile(checked)
   const prepared = performance.now() - started
-  await client.query(settingsSql(searchSettings(candidateCount(checked))))
+  await client.query(settingsSql(settingsOf(checked)))
   const sent = performance.now()
   const values = parameters.map((value) => (value instanceof Float32Array ? text(value) : value))
   const { rows } = await client.query<{ id: string | null }>(sql, values)

@@ -4,12 +4,11 @@ import { withSettings } from '../tenancy/query-settings.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import { maximalMarginalRelevance } from '../vector/maximal-marginal-relevance.ts'
 import { fusedShare } from '../vector/rank-fusion.ts'
-import { searchSettings } from '../vector/similarity-search.ts'
 import type { MemoryHit, MemorySearchResult, SearchStrategy } from './memory-hit.ts'
 import { rerankHits } from './rerank.ts'
 import type { CheckedSearch } from './search-input.ts'
 import { sharesOf, signalNames } from './search-score.ts'
-import { candidateCount, searchStatement } from './search-statement.ts'
+import { searchStatement, settingsOf } from './search-statement.ts'
 import type { SearchRow } from './search-statement.ts'
 
 /** Runs a search in one statement. */
@@ -18,7 +17,7 @@ export async function searchMemories(
   search: CheckedSearch,
 ): Promise<MemorySearchResult> {
   const query = searchStatement(orgId, search).compile(db)
-  const { rows } = await db.executeQuery(withSettings(query, searchSettings(candidateCount(search))))
+  const { rows } = await db.executeQuery(withSettings(query, settingsOf(search)))
   const hits = rows.flatMap((row) => toHit(row, search))
   return {
     hits: await choose(hits, search),

@@ -22,15 +22,16 @@ export function toEmbedding<N extends number>(values: VectorInput, dimension: N)
 /**
  * What a search for the nearest `limit` rows needs of the server; it rides in the statement's own round trip.
  *
- * The index is read on until enough rows pass the filters. `relaxed_order` keeps more rows than `strict_order` and may return
+ * `effort` is how many rows the index keeps in view at least: more of them miss fewer of the nearest, and take longer. The
+ * index is read on until enough rows pass the filters. `relaxed_order` keeps more rows than `strict_order` and may return
  * them slightly out of order: sort again outside. A generic plan, which PostgreSQL turns to after five runs of a named
  * statement, could not prune the partitions when planning, nor see how selective the filters are. Pages are taken to be in
  * memory, where the default (a random read costs as much as four others) prefers to read whole tenants. The estimates of arms
  * that never run would start compilation and parallel workers, which take longer than the search.
  */
-export function searchSettings(limit: number): Settings {
+export function searchSettings(limit: number, effort = 100): Settings {
   return {
-    'hnsw.ef_search': String(Math.min(1_000, Math.max(100, limit))),
+    'hnsw.ef_search': String(Math.min(1_000, Math.max(effort, limit))),
     'hnsw.iterative_scan': 'relaxed_order',
     plan_cache_mode: 'force_custom_plan',
     random_page_cost: '1.1',
