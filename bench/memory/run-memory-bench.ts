@@ -60,7 +60,7 @@ export async function runMemoryBench(plan: MemoryPlan): Promise<MemoryFigures> {
       pairs.push(...(await measureVector(bench, tenant)))
     }
     for (const tenant of tenants.slice(0, 2)) pairs.push(...(await measureFilters(bench, tenant)))
-    pairs.push(await measureRecording(bench, tenants[0]))
+    pairs.push(...(await measureRecording(bench, tenants[0])))
     return { serverVersion: scratch.serverVersion, recall, pairs }
   } finally {
     await client.end()
@@ -206,13 +206,13 @@ async function measureFilters(bench: Bench, tenant: BenchTenant): Promise<PairFi
   return figures
 }
 
-/** Ten retrievals against the least that a write can be. */
+/** Ten retrievals, alone and as the searches of a process record them, against the least that a write can be. */
 async function measureRecording(
   { client, database, rounds }: Bench,
   tenant: BenchTenant | undefined,
-): Promise<PairFigure> {
+): Promise<PairFigure[]> {
   const { rows } = await client.query<{ id: string }>(
-    'select id from ibex_core.memories where org_id = $1 limit 10',
+    `select id from ibex_core.memories where org_id = $1 limit ${searchesOfBatch * 10}`,
     [tenant?.orgId],
   )
   const ids = rows.map(({ id }) => id)
@@ -220,13 +220,30 @@ async function measureRecording(
   await client.query(
     'create table counter (id int primary key, value int); insert into counter values (1, 0)',
   )
-  return await measurePair('recording 10 retrievals, against an update of a small row', 1.5, {
+  const pair = {
     rounds: rounds * 3,
-    ours: async () => await memories.recordRetrievals(ids),
     baseline: async () =>
       (await client.query('update counter set value = value + $1 where id = 1', [1])).rowCount ?? 0,
-  })
+  }
+  const ofBatch = async (): Promise<Timed> => {
+    const started = performance.now()
+    const result = await memories.recordRetrievals(ids)
+    return { result, elapsed: (performance.now() - started) / searchesOfBatch }
+  }
+  return [
+    await measurePair('recording 10 retrievals of a batch, against an update of a small row', 1.5, {
+      ...pair,
+      ours: ofBatch,
+    }),
+    await measurePair('recording 10 retrievals at once, against an update of a small row', 1.5, {
+      ...pair,
+      ours: async () => await memories.recordRetrievals(ids.slice(0, 10)),
+    }),
+  ]
 }
+
+/** What is written down together when searches record their hits: those of some seconds. */
+const searchesOfBatch = 50
 
 function question(questions: readonly Float32Array[], round: number): Float32Array {
   return questions[round % questions.length] ?? new Float32Array()
