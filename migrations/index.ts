@@ -29,14 +29,14 @@ import * as createCommerce from './20261124_0026_create_commerce.ts'
 import * as createPoints from './20261124_0027_create_points.ts'
 import * as completeMemories from './20261124_0029_complete_memories.ts'
 import * as createAddMemories from './20261124_0030_create_add_memories.ts'
+import * as addMemoryLanguage from './20261124_0031_add_memory_language.ts'
+import * as createMemorySearch from './20261124_0032_create_memory_search.ts'
 import * as addFeedbackAndExpiry from './20261124_0033_add_feedback_and_expiry.ts'
 import * as letCheckpointsBePruned from './20261124_0034_let_checkpoints_be_pruned.ts'
 import * as notifyHotMemories from './20261124_0035_notify_hot_memories.ts'
 import * as letImportsThrough from './20261124_0036_let_imports_through.ts'
 import * as trackReembeddings from './20261124_0036_track_reembeddings.ts'
 import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
-import * as addMemoryLanguage from './20261124_0031_add_memory_language.ts'
-import * as createMemorySearch from './20261124_0032_create_memory_search.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -76,13 +76,13 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0027_create_points': createPoints,
       '20261124_0029_complete_memories': completeMemories,
       '20261124_0030_create_add_memories': createAddMemories,
+      '20261124_0031_add_memory_language': addMemoryLanguage,
+      '20261124_0032_create_memory_search': createMemorySearch,
       '20261124_0033_add_feedback_and_expiry': addFeedbackAndExpiry,
       '20261124_0034_let_checkpoints_be_pruned': letCheckpointsBePruned,
       '20261124_0035_notify_hot_memories': notifyHotMemories,
       '20261124_0036_let_imports_through': letImportsThrough,
       '20261124_0036_track_reembeddings': trackReembeddings,
       '20261124_0039_open_untrusted_reads': openUntrustedReads,
-      '20261124_0031_add_memory_language': addMemoryLanguage,
-      '20261124_0032_create_memory_search': createMemorySearch,
     }),
 }

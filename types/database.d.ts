@@ -407,6 +407,9 @@ export type MemoryStatus = "active" | "superseded" | "merged" | "archived" | "pe
 /** The values of `ibex_core.memories.tier`. */
 export type MemoryTier = "hot" | "warm" | "cold";
 
+/** The values of `ibex_core.memories.language`. */
+export type MemoryLanguage = "english" | "simple" | "arabic" | "armenian" | "basque" | "catalan" | "danish" | "dutch" | "finnish" | "french" | "german" | "greek" | "hindi" | "hungarian" | "indonesian" | "irish" | "italian" | "lithuanian" | "nepali" | "norwegian" | "portuguese" | "romanian" | "russian" | "serbian" | "spanish" | "swedish" | "tamil" | "turkish" | "yiddish";
+
 /** Something that an agent remembers. */
 export interface Memories {
   /** The organization that the row belongs to; the tenant of the session by default. */
@@ -441,8 +444,6 @@ export interface Memories {
   /** The memory that took it in. */
   merged_into: string | null;
   source_message_ids: ColumnType<string[], ReadonlyArray<string> | undefined, ReadonlyArray<string>>;
-  /** The words of the content, for text search. */
-  search_vector: ColumnType<string, never, never>;
   expires_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
   metadata: Generated<JsonObject>;
   created_at: ColumnType<Date, Date | string | undefined, Date | string>;
@@ -450,6 +451,10 @@ export interface Memories {
   updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
   /** When the row was soft-deleted; null while it lives. */
   deleted_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  /** The language of the content, by which its words are found; simple takes each word as it is. */
+  language: Generated<MemoryLanguage>;
+  /** The words of the content, for text search. */
+  search_vector: ColumnType<string, never, never>;
 }
 
 /** A row of `ibex_core.memories`. */

@@ -20,7 +20,8 @@ beforeAll(async () => {
       embedding: direction(index),
       category: 'factual' as const,
     }))
-    return (await tenants[name].memories.addMany(inputs)).map(({ id }) => id)
+    const added = await tenants[name].memories.add(inputs, { onNearDuplicate: 'ignore' })
+    return added.map(({ memory }) => memory.id)
   }
   mineIds = await add('mine', 4)
   theirIds = await add('theirs', 2)

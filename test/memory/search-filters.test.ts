@@ -26,8 +26,10 @@ beforeAll(async () => {
     users.push((await insertUser(admin, { org_id: mine.orgId })).id)
     sessions.push((await insertSession(admin, { org_id: mine.orgId, agent_id: agent.id })).id)
   }
-  const added = await mine.memories.addMany(Array.from({ length: count }, (_, index) => memoryInput(index)))
-  for (const [index, { id }] of added.entries()) {
+  const inputs = Array.from({ length: count }, (_, index) => memoryInput(index))
+  const added = await mine.memories.add(inputs, { onNearDuplicate: 'ignore' })
+  for (const [index, { memory }] of added.entries()) {
+    const { id } = memory
     const statuses = ['pending_review', 'disputed', 'archived'] as const
     const status = statuses[index % 10] ?? 'active'
     const tier = (['hot', 'warm', 'cold'] as const)[index % 3] ?? 'warm'

@@ -210,12 +210,12 @@ test('spreads the hits over what they say when it is asked to', async () => {
   const twins = ['one', 'two', 'three'].map((name) =>
     input(`twin ${name}`, 0, { embedding: near(question, 'twin', 0.3) }),
   )
-  const added = await memories.addMany(twins)
+  const added = await memories.add(twins, { onNearDuplicate: 'ignore' })
   const plain = contents(await search({ limit: 3 }))
   const spread = contents(await search({ limit: 3, mmrLambda: 0.5 }))
   expect(plain.filter((content) => content.startsWith('twin'))).toHaveLength(2)
   expect(spread.filter((content) => content.startsWith('twin')).length).toBeLessThan(2)
   expect(spread[0]).toBe('nearest and old')
   expect(contents(await search({ limit: 3, mmrLambda: 1 }))).toEqual(plain)
-  for (const { id } of added) await memories.delete(id)
+  for (const { memory } of added) await memories.delete(memory.id)
 })
