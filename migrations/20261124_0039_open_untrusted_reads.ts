@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import { handOver, requireHandover } from '../src/migration/hand-over.ts'
+import { handOver, requireHandover } from '../src/migration/handover.ts'
 import { parseTableName } from '../src/migration/names.ts'
-import { untrustedRole } from '../src/migration/roles.ts'
+import { createUntrustedRole, untrustedRole } from '../src/migration/roles.ts'
 import { describeFunction } from '../src/migration/sql-functions.ts'
-import { closeToUntrusted, createUntrustedRole, openToUntrusted } from '../src/migration/untrusted-access.ts'
+import { closeToUntrusted, openToUntrusted } from '../src/migration/untrusted-access.ts'
 
 /** Creates the way in for SQL that nobody has read: a role, a signed tenant, and the tables that it may read. */
 export async function up(db: Kysely<unknown>): Promise<void> {

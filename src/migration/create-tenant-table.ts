@@ -3,6 +3,7 @@ import { MissingMigrationsError } from '../errors.ts'
 import type { Column, Columns } from './columns.ts'
 import { createTable, idColumn, timeColumns, uniqueSql } from './create-table.ts'
 import type { TableCheck, TableParts } from './create-table.ts'
+import { openToErasure } from './erasure-access.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read } from './handle.ts'
 import type { TableName } from './names.ts'
@@ -145,5 +146,7 @@ async function createIsolated(db: MigrationHandle, table: TableName, parts: Isol
   const partitionBy = partitions === undefined ? '' : ` partition by hash (${tenantColumn})`
   await createTable(db, table, parts, partitionBy)
   await isolate(db, table, { tenantColumn, appendOnly })
-  if (appendOnly) await refuseChanges(db, table)
+  if (!appendOnly) return
+  await refuseChanges(db, table)
+  await openToErasure(db, table)
 }

@@ -1,8 +1,5 @@
 /** The queries of the schema dump: each gives a `line` of SQL a row, in a fixed order. */
-import { quoteText } from './names.ts'
-import { roles, untrustedRole } from './roles.ts'
-
-const ownRoles = [...roles, untrustedRole].map(quoteText).join(', ')
+import { allRoleLiterals } from './roles.ts'
 
 /** The roles with what they may do in the cluster. */
 export const rolesQuery: string = `
@@ -13,7 +10,7 @@ export const rolesQuery: string = `
     case when rolcreaterole then ' createrole' else ' nocreaterole' end,
     case when rolcreatedb then ' createdb' else ' nocreatedb' end,
     case when rolreplication then ' replication' else ' noreplication' end) as line
-  from pg_roles where rolname in (${ownRoles}) order by rolname`
+  from pg_roles where rolname in (${allRoleLiterals}) order by rolname`
 
 /** The extension that the schema needs, without its version. */
 export const extensionsQuery: string = `
@@ -38,7 +35,7 @@ export function functionsQuery(schema: string): string {
       || coalesce((select string_agg(format(E'grant execute on function %s to %s;\\n', ${signature}, ${grantee('acl')}), ''
           order by ${grantee('acl')})
         from aclexplode(coalesce(proacl, acldefault('f', proowner))) as acl where acl.grantee <> proowner), '')
-      || case when proowner in (select oid from pg_roles where rolname in (${ownRoles}))
+      || case when proowner in (select oid from pg_roles where rolname in (${allRoleLiterals}))
         then format(E'alter function %s owner to %I;\\n', ${signature}, proowner::regrole) else '' end
       || format('comment on function %s is %L;', ${signature}, obj_description(pg_proc.oid, 'pg_proc')) as line
     from pg_proc where pronamespace = ${schema}::regnamespace order by ${signature}::text`

@@ -1,8 +1,8 @@
 /** Functions that search with operators which row-level security would keep from their indexes. */
 import { MigrationError } from '../errors.ts'
-import { handOver, requireHandover } from './hand-over.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
+import { handOver, requireHandover } from './handover.ts'
 import type { TableName } from './names.ts'
 import { parseTableName, quoteColumns, quoteIdentifier, quoteText } from './names.ts'
 import { appRole, searchRole } from './roles.ts'

@@ -7,8 +7,7 @@ import { migrationProvider } from '../../migrations/index.ts'
 import { dumpSchema } from '../../src/migration/dump-schema.ts'
 import { migrationTableSchema } from '../../src/migration/migrate.ts'
 import { migrationDialect } from '../../src/migration/migration-dialect.ts'
-import { createRoles } from '../../src/migration/roles.ts'
-import { createUntrustedRole } from '../../src/migration/untrusted-access.ts'
+import { createEraser, createRoles, createUntrustedRole } from '../../src/migration/roles.ts'
 import { type TestDatabase, emptyDatabase } from '../support/setup.ts'
 
 const login = `plain_${process.pid}_${Date.now()}`
@@ -20,10 +19,13 @@ beforeAll(async () => {
   const { admin, target } = database
   // what an administrator does beforehand
   await createRoles(admin)
+  await createEraser(admin)
   await createUntrustedRole(admin)
   await sql`create extension if not exists vector`.execute(admin)
   await sql`create role ${sql.id(login)} noinherit`.execute(admin)
-  await sql`grant ibex_app, ibex_system, ibex_search, ibex_untrusted to ${sql.id(login)}`.execute(admin)
+  await sql`grant ibex_app, ibex_system, ibex_search, ibex_eraser, ibex_untrusted to ${sql.id(login)}`.execute(
+    admin,
+  )
   await sql
     .raw(`do $$ begin execute format('grant create on database %I to ${login}', current_database()); end $$`)
     .execute(admin)

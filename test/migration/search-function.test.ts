@@ -96,10 +96,11 @@ test('belongs to the search role, runs with its rights, looks nothing up in a pa
   ])
 })
 
-test('can be called by the app role and by nobody else', async () => {
+test('can be called by app roles and by nobody else', async () => {
   const callers = await column(sql`select rolname::text as value from pg_roles
     where not rolsuper and has_function_privilege(oid, 'public.search_notes(text, integer)', 'execute') order by 1`)
-  expect(callers).toEqual(['ibex_app', 'ibex_search'])
+  // the role that erases is an app role
+  expect(callers).toEqual(['ibex_app', 'ibex_eraser', 'ibex_search'])
   const everybody = await column(sql`select 1 as value from pg_proc, aclexplode(proacl) as acl
     where pg_proc.oid = 'public.search_notes'::regproc and acl.grantee = 0`)
   expect(everybody).toEqual([])

@@ -1,11 +1,11 @@
-/** Gives a SECURITY DEFINER function to the role with whose rights it runs. */
+/** Functions that run with the rights of a role of ours, which must own them for that. */
 import { InsufficientPrivilegeError } from '../errors.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
 import type { TableName } from './names.ts'
 import { quoteIdentifier, quoteText } from './names.ts'
 
-/** Gives the function to the role; its owner-to-be needs the right to create in the schema, for this moment only. */
+/** Gives a function to a role; its owner-to-be needs the right to create in the schema, for this moment only. */
 export async function handOver(
   db: MigrationHandle,
   { sql: fn, schema }: TableName,
@@ -25,7 +25,7 @@ interface Handover {
 }
 
 /**
- * Asks, before the function is created, whether this login may hand it over.
+ * Checks that this login may give a function to a role.
  *
  * @throws {InsufficientPrivilegeError} when it may not; says what an administrator must run.
  */
