@@ -37,6 +37,8 @@ import * as notifyHotMemories from './20261124_0035_notify_hot_memories.ts'
 import * as letImportsThrough from './20261124_0036_let_imports_through.ts'
 import * as trackReembeddings from './20261124_0036_track_reembeddings.ts'
 import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
+import * as prepareErasure from './20261124_0037_prepare_erasure.ts'
+import * as createErasure from './20261124_0038_create_erasure.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -84,5 +86,7 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0036_let_imports_through': letImportsThrough,
       '20261124_0036_track_reembeddings': trackReembeddings,
       '20261124_0039_open_untrusted_reads': openUntrustedReads,
+      '20261124_0037_prepare_erasure': prepareErasure,
+      '20261124_0038_create_erasure': createErasure,
     }),
 }

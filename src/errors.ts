@@ -585,6 +585,21 @@ export class ErasedContentError extends DatabaseError {
   override readonly code = 'erased_content'
 }
 
+/**
+ * What is to be deleted or erased must be kept (23001): `holds` legal holds stand for it, for whom it is about, or for the
+ * organization. Nothing was changed.
+ */
+export class LegalHoldError extends DatabaseError {
+  override readonly name = 'LegalHoldError'
+  override readonly code = 'legal_hold'
+  readonly holds: number
+
+  constructor(holds: number, fields: DatabaseErrorFields, options?: ErrorOptions) {
+    super(`it must be kept, because legal holds stand (${holds}): release them before`, fields, options)
+    this.holds = holds
+  }
+}
+
 /** A row overlaps another one under an exclusion constraint (23P01). */
 export class ExclusionViolationError extends DatabaseError {
   override readonly name = 'ExclusionViolationError'

@@ -181,6 +181,12 @@ export { MemoryRelationshipRepository } from './memory/memory-relationship-repos
 export type { RelateOptions } from './memory/memory-relationship-repository.ts'
 export type { Neighbour, NeighbourOptions, RelationDirection } from './memory/memory-neighbours.ts'
 export { contentHash } from './memory/memory-content.ts'
+export { ErasureRepository } from './erasure/erasure-repository.ts'
+export type { ErasureOptions, ErasureReceiptTable, ErasureResult } from './erasure/erasure-receipt.ts'
+export { eraseOrganization, findOrganizationErasures } from './erasure/erase-organization.ts'
+export { liftTombstone } from './erasure/lift-tombstone.ts'
+export { LegalHoldRepository } from './erasure/legal-hold-repository.ts'
+export type { LegalHoldInput } from './erasure/legal-hold-repository.ts'
 
 export { exportTenant } from './transfer/export-tenant.ts'
 export type { ExportOptions, ExportableTenant } from './transfer/export-tenant.ts'
@@ -234,6 +240,7 @@ export {
   InvalidVectorError,
   IsolationError,
   LastOwnerError,
+  LegalHoldError,
   LockNotAvailableError,
   MemoryStatusError,
   MigrationError,

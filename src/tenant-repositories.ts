@@ -12,6 +12,8 @@ import { AgentExecutionRepository } from './executions/agent-execution-repositor
 import { AuditLogRepository } from './executions/audit-log-repository.ts'
 import { RoundTableRepository } from './executions/round-table-repository.ts'
 import { ToolExecutionRepository } from './executions/tool-execution-repository.ts'
+import { ErasureRepository } from './erasure/erasure-repository.ts'
+import { LegalHoldRepository } from './erasure/legal-hold-repository.ts'
 import { OrganizationRepository } from './identity/organization-repository.ts'
 import { TeamRepository } from './identity/team-repository.ts'
 import { TokenRepository } from './identity/token-repository.ts'
@@ -198,6 +200,14 @@ export abstract class TenantRepositories<DB extends IbexDB> extends Scope<DB> {
 
   get pointsLedger(): PlainRepository<'ibex_core.points_ledger'> {
     return this.#plain(tables['ibex_core.points_ledger'])
+  }
+
+  get erasure(): ErasureRepository {
+    return this.#make('erasure', (scope) => new ErasureRepository(scope))
+  }
+
+  get legalHolds(): LegalHoldRepository {
+    return this.#make('legalHolds', (scope) => new LegalHoldRepository(scope))
   }
 
   #plain<TB extends TableOf<IbexDB>>(table: DefinitionOf<TB>): BaseRepository<IbexDB, TB> {

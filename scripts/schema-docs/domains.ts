@@ -99,6 +99,12 @@ export const domains: readonly Domain[] = [
     tables: ['products', 'orders', 'order_items', 'point_accounts', 'points_ledger'],
     picture: { colour: '#8f6714', column: 0, flow: 'down' },
   },
+  {
+    name: 'erasure',
+    about: 'What must be kept, and the proof of what was erased.',
+    tables: ['legal_holds', 'erasure_receipts', 'organization_erasures'],
+    picture: { colour: '#5d5d5d', column: 0, flow: 'right' },
+  },
 ]
 
 /**

@@ -2,6 +2,7 @@
 import { createOrganization } from '../../src/index.ts'
 import type { Database, TenantTransaction } from '../../src/index.ts'
 import { insertDemoCommerce } from './demo-commerce.ts'
+import { insertDemoErasure } from './demo-erasure.ts'
 import { insertDemoPeople } from './demo-people.ts'
 import { insertDemoWork } from './demo-work.ts'
 
@@ -54,5 +55,6 @@ async function insertEverything(trx: TenantTransaction, ownerId: string): Promis
   const people = await insertDemoPeople(trx, ownerId)
   await insertDemoWork(trx, people)
   await insertDemoCommerce(trx, people.customerId)
+  await insertDemoErasure(trx, people.customerId)
   return people.tokenSecret
 }

@@ -13,6 +13,7 @@ import {
   IbexError,
   InsufficientPrivilegeError,
   LastOwnerError,
+  LegalHoldError,
   LockNotAvailableError,
   NotNullViolationError,
   PreparedStatementError,
@@ -171,6 +172,7 @@ function mapPostgresError(error: PostgresError): Error {
   if (error.code === '26000' || error.code === '42P05')
     return new PreparedStatementError({ cause: withoutValues(error) })
   if (error.code === '23503') return foreignKeyError(error, fields)
+  if (isLegalHold(error)) return new LegalHoldError(holdsOf(error), fields, { cause: withoutValues(error) })
   // the message of class 22 quotes the input, so the original is not kept as the cause
   if (error.code.startsWith('22')) {
     return new DataExceptionError(
@@ -201,6 +203,15 @@ function conditionOf(error: PostgresError): readonly [DatabaseErrorClass, string
 /** A check that a trigger of ours makes; it names a constraint that only looks like a real one. */
 function isRaisedCheck({ code, schema, constraint = '' }: PostgresError, suffix: string): boolean {
   return code === '23514' && schema === 'ibex_core' && constraint.endsWith(suffix)
+}
+
+/** Raised by triggers and by erasure, which say first how many. */
+function isLegalHold({ code, schema, constraint = '' }: PostgresError): boolean {
+  return code === '23001' && schema === 'ibex_core' && constraint.endsWith('_legal_hold_check')
+}
+
+function holdsOf({ message }: PostgresError): number {
+  return Number.parseInt(message, 10) || 1
 }
 
 function foreignKeyError(error: PostgresError, fields: DatabaseErrorFields): Error {

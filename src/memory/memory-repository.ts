@@ -4,6 +4,8 @@ import type { Kysely, SqlBool } from 'kysely'
 import type { DB, Memory, MemoryVersion, MemoryVote } from '../../types/database.d.ts'
 import { tables } from '../../types/tables.ts'
 import type { HotCache } from '../hot-cache/hot-cache.ts'
+import type { ErasureOptions, ErasureResult } from '../erasure/erasure-receipt.ts'
+import { eraseSubject } from '../erasure/erase-subject.ts'
 import { BaseRepository } from '../repository/base-repository.ts'
 import type { BatchOptions } from '../repository/batch-options.ts'
 import { checkDate, checkUuid } from '../tenancy/arguments.ts'
@@ -466,6 +468,25 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   /** Cancels the change of the embedding model that is running, drops what it has embedded, and tells whether there was one. */
   async cancelReembedding(): Promise<boolean> {
     return await cancelReembedding(this.scope)
+  }
+
+  /**
+   * Erases a memory for good, with its versions, tags, edges, usage and votes, and returns the receipt.
+   *
+   * Earlier words of the same fact go with it: the memories that it superseded or that were merged into it, and those that
+   * led to them; `includeDerived: false` keeps them, without the reference. What replaced it or took it in stays. None of
+   * the contents, nor one of an earlier version, is learnt again unless `allowRelearning` says so.
+   *
+   * ```ts
+   * const receipt = await tenant.memories.erase(id, { reason: 'asked by the user' })
+   * ```
+   *
+   * @throws {RowNotFoundError} when the tenant has no such memory, soft-deleted ones included.
+   * @throws {LegalHoldError} when a legal hold stands for a memory concerned, its user or agent, or the organization.
+   * @throws {InvalidArgumentError} when the id is no uuid, the reason is blank, or the transaction is not read committed.
+   */
+  async erase(id: string, options: ErasureOptions): Promise<ErasureResult> {
+    return await eraseSubject(this.scope.db, { type: 'memory', id: checkUuid('id', id) }, options)
   }
 
   async #allOrNone<T>(memories: readonly CheckedMemory[], add: (db: Kysely<DB>) => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import type { DB } from '../../types/database.d.ts'
+import { erasureFills } from './erasure-fills.ts'
 import type { FixtureIds } from './own-calls.ts'
 
 /** How many rows a tenant has in the tables that grow with its use; fewer in the others. */
@@ -436,4 +437,5 @@ const fills: readonly Fill[] = [
       ...created,
     },
   },
+  ...erasureFills,
 ]

@@ -112,6 +112,7 @@ export const memoryCalls: Pick<OwnCalls, Property> = {
       await beginReembedding(memories)
       await memories.cancelReembedding()
     },
+    erase: async (memories, ids) => await memories.erase(ids.of('memories'), { reason: 'asked for' }),
     undo: async (memories, ids) => await memories.undo(ids.of('memories'), { to: 1, embedding }),
     vote: async (memories, ids) => {
       const voter = { type: 'user', id: ids.last('users') } as const

@@ -287,6 +287,16 @@ const ownCalls: OwnCalls = {
     ledger: async (points, ids) => await points.ledger(ids.of('users')),
     reconcile: async (points, ids) => await points.reconcile({ userId: ids.of('users') }),
   },
+  erasure: {
+    eraseUser: async (erasure, ids) => await erasure.eraseUser(ids.last('users'), { reason: 'asked for' }),
+    receiptsOf: async (erasure, ids) => await erasure.receiptsOf(ids.of('users')),
+  },
+  legalHolds: {
+    place: async (holds, ids) =>
+      await holds.place({ subject: 'user', subjectId: ids.of('users'), reason: 'a quarrel' }),
+    release: async (holds, ids) => await holds.release(ids.of('legal_holds'), { reason: 'made up' }),
+    standingFor: async (holds, ids) => await holds.standingFor(ids.of('users')),
+  },
   pointsLedger: {},
 }
 
@@ -320,6 +330,7 @@ const wholeTenant: ReadonlySet<string> = new Set([
   'memories.hot',
   // it looks how large the tenant is, up to so many rows, and compares all of a small one
   'memories.search',
+  'erasure.eraseUser',
 ])
 
 /** Tables of all tenants, the tenants' own, and those without an id. */
@@ -331,7 +342,7 @@ const otherKeys: ReadonlySet<string> = new Set([
   'memoryUsage',
   'memoryEmbeddingsStaged',
 ])
-/** Tables that lose no row by itself: append-only ones, and accounts of points, which go with their users. */
+/** Tables that lose no row by itself: append-only ones, accounts of points, which go with their users, and standing holds. */
 const undeletable: ReadonlySet<string> = new Set([
   'directiveVersions',
   'checkpoints',
@@ -340,6 +351,8 @@ const undeletable: ReadonlySet<string> = new Set([
   'auditLogs',
   'points',
   'pointsLedger',
+  'erasure',
+  'legalHolds',
 ])
 
 /** All calls, by `repository.method`. */

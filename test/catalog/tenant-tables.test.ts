@@ -38,6 +38,8 @@ test('finds the tables of the data model, and those of a consumer', () => {
     'ibex_core.directive_versions',
     'ibex_core.directives',
     'ibex_core.embedding_models',
+    'ibex_core.erasure_receipts',
+    'ibex_core.legal_holds',
     'ibex_core.llm_round_table_results',
     'ibex_core.memories',
     'ibex_core.memory_embeddings_staged',
@@ -75,7 +77,10 @@ test('finds the tables of the data model, and those of a consumer', () => {
 /** The tables that all tenants share. */
 const catalogues = ['ibex_core.llm_models', 'ibex_core.llm_providers']
 
-test('has no table in ibex_core that is none of a tenant table, a partition, a catalogue, or of the migrations', async () => {
+/** What is left of tenants that are gone. */
+const outliving = ['ibex_core.organization_erasures']
+
+test('has no table in ibex_core that is none of a tenant table, a partition, a catalogue, of the migrations, or what outlives a tenant', async () => {
   const names = await column<string>(sql`
     select oid::regclass::text as value from pg_class where relnamespace = 'ibex_core'::regnamespace
       and relkind not in ('i', 'I') and not relispartition`)
@@ -85,9 +90,21 @@ test('has no table in ibex_core that is none of a tenant table, a partition, a c
       ...tables.map(({ name }) => name).filter((name) => name.startsWith('ibex_core.')),
       ...migrations,
       ...catalogues,
+      ...outliving,
     ].toSorted(),
   )
   for (const table of migrations) expect(await granted(table)).toEqual([])
+})
+
+test('lets the system role alone read what is left of a tenant, and nobody change it', async () => {
+  for (const table of outliving)
+    expect(await granted(table)).toEqual([
+      'ibex_eraser DELETE',
+      'ibex_eraser INSERT',
+      'ibex_eraser SELECT',
+      'ibex_eraser UPDATE',
+      'ibex_system SELECT',
+    ])
 })
 
 test('lets every tenant read a catalogue, and only the system role write it', async () => {
@@ -166,6 +183,12 @@ test('grants exactly what the roles need, and UPDATE on every column but the ten
     const expected = ['ibex_app', 'ibex_system'].flatMap((role) => rights.map((right) => `${role} ${right}`))
     if (pruned.has(name) || lifted.has(name)) expected.push('ibex_system DELETE')
     expect({ name, rights: await granted(name) }).toEqual({ name, rights: expected.toSorted() })
+    const lifted = name === 'ibex_core.memory_tombstones' ? ['ibex_system DELETE'] : []
+    const ofScopes = ['ibex_app', 'ibex_system'].flatMap((role) => rights.map((right) => `${role} ${right}`))
+    // it is an app role too, and may do beside that what an erasure takes
+    const ofErasure = appendOnly ? ['ibex_eraser DELETE', 'ibex_eraser UPDATE'] : []
+    const expected = [...ofScopes, ...ofErasure, ...lifted].toSorted()
+    expect({ name, rights: await granted(name) }).toEqual({ name, rights: expected })
     for (const role of ['ibex_app', 'ibex_system']) {
       const closed = await column(sql`
         select attname::text as value from pg_attribute where attrelid = ${name}::regclass and attnum > 0 and not attisdropped
@@ -183,7 +206,8 @@ test('grants exactly what the roles need, and UPDATE on every column but the ten
 test('lets a tenant read the organization that it is, and change only what concerns nobody else', async () => {
   const name = 'ibex_core.organizations'
   const system = ['DELETE', 'INSERT', 'SELECT'].map((right) => `ibex_system ${right}`)
-  expect(await granted(name)).toEqual(['ibex_app SELECT', ...system])
+  const erasure = ['ibex_eraser DELETE', 'ibex_eraser UPDATE']
+  expect(await granted(name)).toEqual(['ibex_app SELECT', ...erasure, ...system])
   const open = await column(sql`
     select attname::text as value from pg_attribute where attrelid = ${name}::regclass and attnum > 0
       and has_column_privilege('ibex_app', attrelid, attnum, 'update') order by 1`)
@@ -303,6 +327,60 @@ test('has no enum, no numeric but money, and no default that ties a role to a te
       sql`select setrole as value from pg_db_role_setting where setrole::regrole::text like 'ibex%'`,
     ),
   ).toEqual([])
+})
+
+test('lets nobody but the roles call a function, and only those that search or erase run with the rights of their owner', async () => {
+  const { rows } = await sql`select proname::text as name, prosecdef as definer,
+      has_function_privilege('ibex_app', oid, 'execute') as app,
+      (select count(*)::int from aclexplode(coalesce(proacl, acldefault('f', proowner))) as acl where acl.grantee = 0) as public
+    from pg_proc where pronamespace = 'ibex_core'::regnamespace order by 1`.execute(database.admin)
+  const trigger = { definer: false, app: false, public: 0 }
+  const search = { definer: true, app: true, public: 0 }
+  const system = { definer: true, app: false, public: 0 }
+  expect(rows).toEqual([
+    { ...trigger, name: 'add_distinct_memories', app: true },
+    { ...trigger, name: 'add_memories', app: true },
+    { ...trigger, name: 'add_memory', app: true },
+    { ...trigger, name: 'any_word' },
+    { ...trigger, name: 'await_memory_writers' },
+    { ...trigger, name: 'carry_out_erasure' },
+    { ...trigger, name: 'check_order_status' },
+    { ...trigger, name: 'check_order_subtotal' },
+    { ...trigger, name: 'choose_default_template' },
+    { ...trigger, name: 'count_messages' },
+    { ...trigger, name: 'current_org_id', app: true },
+    { ...system, name: 'erase_organization' },
+    { ...search, name: 'erase_subject' },
+    { ...trigger, name: 'give_back_inventory' },
+    { ...trigger, name: 'guard_legal_hold' },
+    { ...trigger, name: 'keep_organization_owned' },
+    { ...trigger, name: 'keep_owner_a_member' },
+    { ...trigger, name: 'keep_team_owned' },
+    { ...trigger, name: 'lock_agent_memories', app: true },
+    { ...trigger, name: 'lock_memories', app: true },
+    { ...trigger, name: 'memory_content_hash' },
+    { ...trigger, name: 'mentions_in' },
+    { ...trigger, name: 'move_default_template' },
+    { ...trigger, name: 'move_point_account' },
+    { ...trigger, name: 'move_points', app: true },
+    { ...trigger, name: 'nearest_memories', app: true },
+    { ...trigger, name: 'number_message' },
+    { ...trigger, name: 'number_points_movement' },
+    { ...trigger, name: 'place_order', app: true },
+    { ...trigger, name: 'promote_default_template' },
+    { ...trigger, name: 'publish_directive', app: true },
+    { ...trigger, name: 'references_to' },
+    { ...trigger, name: 'refuse_account_change' },
+    { ...trigger, name: 'refuse_change' },
+    { ...trigger, name: 'refuse_erased_memory' },
+    { ...trigger, name: 'refuse_held_delete' },
+    { ...trigger, name: 'roll_back_directive', app: true },
+    { ...search, name: 'search_canon_items' },
+    { ...search, name: 'search_rag_documents' },
+    { ...trigger, name: 'take_in_memory', app: true },
+    { ...trigger, name: 'touch_updated_at' },
+    { ...trigger, name: 'write_memory_version' },
+  ])
 })
 
 function tenantTables(): readonly TenantTable[] {

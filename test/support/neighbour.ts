@@ -44,6 +44,7 @@ export async function insertNeighbour(admin: Kysely<DB>): Promise<void> {
   await insertMemories(admin, { agent_id: agent.id, user_id: user.id, session_id: session.id })
   await insertWork(admin, { userId: user.id, agentId: agent.id, sessionId: session.id })
   await insertCommerce(admin, user.id)
+  await insertErasure(admin, user.id)
 }
 
 /** A team, a persona, a project, and what was said, looked up, run and logged in it. */
@@ -92,6 +93,22 @@ async function insertCommerce(admin: Kysely<DB>, userId: string): Promise<void> 
   )
   const movement = { change_type: 'earn', amount: 5, direction: 'credit' }
   await insert('points_ledger', { user_id: userId, ...movement, biz_type: 'gift', event_id: '1' })
+}
+
+/** A hold that was released, and the receipt of a memory that was erased. */
+async function insertErasure(admin: Kysely<DB>, userId: string): Promise<void> {
+  await inserter(admin)('legal_holds', {
+    subject_type: 'user',
+    subject_id: userId,
+    reason: 'A quarrel about walls.',
+    released_at: new Date(),
+    release_reason: 'They made up.',
+  })
+  const { id } = await insertMemory(admin, { org_id: neighbourId })
+  await admin.transaction().execute(async (trx) => {
+    await sql`select set_config('app.current_org_id', ${neighbourId}, true)`.execute(trx)
+    await sql`select from ibex_core.erase_subject('memory', ${id}, 'Asked for.', true, false)`.execute(trx)
+  })
 }
 
 type TenantTable = keyof {
