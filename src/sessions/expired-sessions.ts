@@ -31,7 +31,7 @@ export const silentSince: RawBuilder<Date> = sql<Date>`(case when sessions.last_
  * Deletes the sessions of all tenants that were silent for longer than the team of their agent keeps them, oldest first.
  *
  * Messages, attachments and checkpoints go with them. Call it again until it returns fewer than `limit`; sessions that
- * another sweep or a writer holds are skipped.
+ * another sweep or a writer holds are skipped, and those that a legal hold keeps.
  *
  * ```ts
  * await database.asSystem('nightly retention sweep', async (system) => {
@@ -90,6 +90,7 @@ async function sweep(db: Kysely<DB>, options: SweepOptions, reach: Reach): Promi
       select session.*, expiring.cutoff from expiring cross join lateral (
         select org_id, id, ${silentSince} as silent_since from ibex_core.sessions
         where org_id = expiring.org_id and agent_id = expiring.agent_id and ${silentSince} < expiring.cutoff
+          and not exists ${standingHold}
         order by ${silentSince} limit ${2 * limit}
       ) as session
     ), silent as materialized (
@@ -119,3 +120,8 @@ async function sweep(db: Kysely<DB>, options: SweepOptions, reach: Reach): Promi
 
 /** A time of some million days ago would be out of range, and one team's setting end the sweep of all. */
 const cutoff: RawBuilder<Date> = sql<Date>`now() - make_interval(days => least(teams.conversation_retention_days, 1000000))`
+
+/** What covers a session: a hold of its user, its agent or the organization. `offset 0` keeps it a look-up for each session. */
+const standingHold: RawBuilder<unknown> = sql`(select from ibex_core.legal_holds as hold
+  where hold.org_id = sessions.org_id and hold.released_at is null
+    and hold.subject_id in (sessions.org_id, sessions.user_id, sessions.agent_id) offset 0)`

@@ -96,17 +96,6 @@ test('has no table in ibex_core that is none of a tenant table, a partition, a c
   for (const table of migrations) expect(await granted(table)).toEqual([])
 })
 
-test('lets the system role alone read what is left of a tenant, and nobody change it', async () => {
-  for (const table of outliving)
-    expect(await granted(table)).toEqual([
-      'ibex_eraser DELETE',
-      'ibex_eraser INSERT',
-      'ibex_eraser SELECT',
-      'ibex_eraser UPDATE',
-      'ibex_system SELECT',
-    ])
-})
-
 test('lets every tenant read a catalogue, and only the system role write it', async () => {
   for (const table of catalogues) {
     const rights = ['DELETE', 'INSERT', 'SELECT', 'UPDATE'].map((right) => `ibex_system ${right}`)
