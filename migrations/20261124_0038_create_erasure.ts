@@ -47,21 +47,24 @@ async function createContentHash(db: Kysely<unknown>): Promise<void> {
 }
 
 async function createReferences(db: Kysely<unknown>): Promise<void> {
-  // $2 is what the erasure has found: of each table, by its object id, the values of the columns that others refer to
+  // $2 is what the erasure has found: of each table, by its object id, the values of the columns that others refer to. The
+  // condition finds rows by an index; the membership is hashed, for statements that look at every row. The values are cast
+  // within: a cast of the array is done for each row, and is not leakproof, so that a policy keeps it from the index
   await sql`create function ibex_core.references_to(parent oid)
-returns table (child oid, name text, action "char", condition text, emptied text[], targets text[])
+returns table (child oid, name text, action "char", condition text, membership text, emptied text[], targets text[])
 language sql stable set search_path = '' as $$
   select key.conrelid, key.conrelid::regclass || '.' || pair.first, key.confdeltype,
     case when pair.count = 1 then format('%s = any (%s)', pair.columns, pair.found)
       else format('(%s) in (select * from unnest(%s))', pair.columns, pair.found) end,
+    format('(%s) in (select * from unnest(%s))', pair.columns, pair.found),
     array(select attname::text from pg_attribute where attrelid = key.conrelid and attname <> 'org_id'
       and attnum = any (case when cardinality(key.confdelsetcols) > 0 then key.confdelsetcols else key.conkey end)),
     pair.targets
   from pg_constraint as key cross join lateral (
     select count(*) as count, min(own.attname::text) as first,
       string_agg(quote_ident(own.attname), ', ' order by place) as columns,
-      string_agg(format('array(select jsonb_array_elements_text($2 #> %L))::%s[]',
-        array[parent::text, target.attname], format_type(target.atttypid, null)), ', ' order by place) as found,
+      string_agg(format('array(select value::%s from jsonb_array_elements_text($2 #> %L) as value)',
+        format_type(target.atttypid, null), array[parent::text, target.attname]), ', ' order by place) as found,
       array_agg(target.attname::text order by place) as targets
     from unnest(key.conkey, key.confkey) with ordinality as pair (own, target, place)
     join pg_attribute as own on own.attrelid = key.conrelid and own.attnum = pair.own
@@ -140,6 +143,7 @@ declare
   followed text[] := array['ibex_core.memories.user_id', 'ibex_core.sessions.user_id'];
   tables oid[] := array[root];
   conditions jsonb := jsonb_build_object(root::text, 'id = $4');
+  memberships jsonb := jsonb_build_object(root::text, 'id = $4');
   emptied jsonb := '{}';
   targets jsonb := '{}';
   found jsonb := '{}';
@@ -181,6 +185,8 @@ begin
       if link.action = 'c' or link.name = any (followed) then
         conditions := jsonb_set(conditions, array[link.child::text],
           to_jsonb(concat_ws(' or ', conditions ->> link.child::text, link.condition)));
+        memberships := jsonb_set(memberships, array[link.child::text],
+          to_jsonb(concat_ws(' or ', memberships ->> link.child::text, link.membership)));
         if link.child <> all (tables) then
           tables := tables || link.child;
         end if;
@@ -264,7 +270,7 @@ begin
     if is_user then
       execute coalesce((select format('select array_remove(array[%s], null) from %s where %I = $1 and (%s) is not true',
           string_agg(format('case when bool_or(%s) then %L end', condition, mention.name), ', '), link.name,
-          link.tenant_column, coalesce(conditions ->> link.oid::text, 'false'))
+          link.tenant_column, coalesce(memberships ->> link.oid::text, 'false'))
         from ibex_core.mentions_in(link.oid) as mention having count(*) > 0), 'select ''{}''::text[]')
       into held_columns using tenant, found, subject, subject::uuid;
     end if;
@@ -280,7 +286,7 @@ begin
     continue when assignments is null;
     execute format('update %s set %s where %I = $1 and (%s) and (%s) is not true', link.name,
       array_to_string(assignments, ', '), link.tenant_column, array_to_string(tests, ' or '),
-      coalesce(conditions ->> link.oid::text, 'false'))
+      coalesce(memberships ->> link.oid::text, 'false'))
     using tenant, found, subject, subject::uuid;
     get diagnostics changed = row_count;
     if changed > 0 then
