@@ -34,11 +34,11 @@ import * as createMemorySearch from './20261124_0032_create_memory_search.ts'
 import * as addFeedbackAndExpiry from './20261124_0033_add_feedback_and_expiry.ts'
 import * as letCheckpointsBePruned from './20261124_0034_let_checkpoints_be_pruned.ts'
 import * as notifyHotMemories from './20261124_0035_notify_hot_memories.ts'
-import * as letImportsThrough from './20261124_0036_let_imports_through.ts'
 import * as trackReembeddings from './20261124_0036_track_reembeddings.ts'
-import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
 import * as prepareErasure from './20261124_0037_prepare_erasure.ts'
 import * as createErasure from './20261124_0038_create_erasure.ts'
+import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
+import * as letImportsThrough from './20261124_0040_let_imports_through.ts'
 
 /**
  * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
@@ -83,10 +83,10 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0033_add_feedback_and_expiry': addFeedbackAndExpiry,
       '20261124_0034_let_checkpoints_be_pruned': letCheckpointsBePruned,
       '20261124_0035_notify_hot_memories': notifyHotMemories,
-      '20261124_0036_let_imports_through': letImportsThrough,
       '20261124_0036_track_reembeddings': trackReembeddings,
-      '20261124_0039_open_untrusted_reads': openUntrustedReads,
       '20261124_0037_prepare_erasure': prepareErasure,
       '20261124_0038_create_erasure': createErasure,
+      '20261124_0039_open_untrusted_reads': openUntrustedReads,
+      '20261124_0040_let_imports_through': letImportsThrough,
     }),
 }

@@ -320,6 +320,74 @@ export type NewEmbeddingModel = Insertable<EmbeddingModels>;
 /** What an update of `ibex_core.embedding_models` takes. */
 export type EmbeddingModelPatch = Updateable<EmbeddingModels>;
 
+/** The values of `ibex_core.erasure_receipts.subject_type`. */
+export type ErasureReceiptSubjectType = "memory" | "user";
+
+/** What an erasure of a memory or a user took; holds nothing of them. Written by erase_subject alone. Append-only. */
+export interface ErasureReceipts {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  subject_type: ErasureReceiptSubjectType;
+  /** SHA-256 of the id that was erased, in lower case: proves it to whoever knows the id. */
+  subject_hash: string;
+  reason: string;
+  /** The setting app.actor_type. */
+  erased_by_type: string | null;
+  /** The setting app.actor_id. */
+  erased_by: string | null;
+  /** Of each table with a change: {table, deleted, cleared}, in rows. */
+  tables: ColumnType<JsonArray, JsonText, JsonText>;
+  /** Rows that are gone, over all tables. */
+  deleted: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** Rows that stayed and no longer name it, over all tables. */
+  cleared: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** Contents that are not learnt again, new ones only. */
+  tombstones: Generated<number>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.erasure_receipts`. */
+export type ErasureReceipt = Selectable<ErasureReceipts>;
+
+/** What an insert into `ibex_core.erasure_receipts` takes. */
+export type NewErasureReceipt = Insertable<ErasureReceipts>;
+
+/** What an update of `ibex_core.erasure_receipts` takes. */
+export type ErasureReceiptPatch = Updateable<ErasureReceipts>;
+
+/** The values of `ibex_core.legal_holds.subject_type`. */
+export type LegalHoldSubjectType = "organization" | "user" | "agent" | "memory";
+
+/** A duty to keep what is known of somebody or something: until it is released, nothing of it is deleted. */
+export interface LegalHolds {
+  /** The organization that the row belongs to; the tenant of the session by default. */
+  org_id: ColumnType<string, string | undefined, never>;
+  id: ColumnType<string, string | undefined, never>;
+  subject_type: LegalHoldSubjectType;
+  /** No foreign key: a released hold outlives what it stood for. A trigger looks the subject up. */
+  subject_id: string;
+  reason: string;
+  /** The actor of the scope; created_at is when. */
+  placed_by: Generated<string | null>;
+  /** Null while it stands. */
+  released_at: ColumnType<Date | null, Date | string | null, Date | string | null>;
+  released_by: string | null;
+  release_reason: string | null;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+  /** When the row last really changed; set by a trigger. */
+  updated_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.legal_holds`. */
+export type LegalHold = Selectable<LegalHolds>;
+
+/** What an insert into `ibex_core.legal_holds` takes. */
+export type NewLegalHold = Insertable<LegalHolds>;
+
+/** What an update of `ibex_core.legal_holds` takes. */
+export type LegalHoldPatch = Updateable<LegalHolds>;
+
 /** A language model that can be used. Shared by all organizations. */
 export interface LlmModels {
   id: ColumnType<string, string | undefined, never>;
@@ -802,6 +870,34 @@ export type NewOrder = Insertable<Orders>;
 
 /** What an update of `ibex_core.orders` takes. */
 export type OrderPatch = Updateable<Orders>;
+
+/** What an erasure of an organization took; outlives it. Read by the system role alone. Append-only. */
+export interface OrganizationErasures {
+  id: ColumnType<string, string | undefined, never>;
+  /** SHA-256 of the id that was erased, in lower case: proves it to whoever knows the id. */
+  subject_hash: string;
+  reason: string;
+  /** The setting app.actor_type. */
+  erased_by_type: string | null;
+  /** The setting app.actor_id. */
+  erased_by: string | null;
+  /** Of each table with a change: {table, deleted, cleared}, in rows. */
+  tables: ColumnType<JsonArray, JsonText, JsonText>;
+  /** Rows that are gone, over all tables. */
+  deleted: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  /** Rows that stayed and no longer name it, over all tables. */
+  cleared: ColumnType<string, bigint | number | string | undefined, bigint | number | string>;
+  created_at: ColumnType<Date, Date | string | undefined, Date | string>;
+}
+
+/** A row of `ibex_core.organization_erasures`. */
+export type OrganizationErasure = Selectable<OrganizationErasures>;
+
+/** What an insert into `ibex_core.organization_erasures` takes. */
+export type NewOrganizationErasure = Insertable<OrganizationErasures>;
+
+/** What an update of `ibex_core.organization_erasures` takes. */
+export type OrganizationErasurePatch = Updateable<OrganizationErasures>;
 
 /** The values of `ibex_core.organizations.tier`. */
 export type OrganizationTier = "free" | "pro" | "enterprise";
@@ -1334,6 +1430,8 @@ export interface DB {
   "ibex_core.directive_versions": DirectiveVersions;
   "ibex_core.directives": Directives;
   "ibex_core.embedding_models": EmbeddingModels;
+  "ibex_core.erasure_receipts": ErasureReceipts;
+  "ibex_core.legal_holds": LegalHolds;
   "ibex_core.llm_models": LlmModels;
   "ibex_core.llm_providers": LlmProviders;
   "ibex_core.llm_round_table_results": LlmRoundTableResults;
@@ -1349,6 +1447,7 @@ export interface DB {
   "ibex_core.messages": Messages;
   "ibex_core.order_items": OrderItems;
   "ibex_core.orders": Orders;
+  "ibex_core.organization_erasures": OrganizationErasures;
   "ibex_core.organizations": Organizations;
   "ibex_core.point_accounts": PointAccounts;
   "ibex_core.points_ledger": PointsLedgerTable;
