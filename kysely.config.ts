@@ -2,22 +2,21 @@
 import { defineConfig } from 'kysely-ctl'
 import type { DefineConfigInput } from 'kysely-ctl'
 import { migrationProvider } from './migrations/index.ts'
-import { scriptTarget } from './src/database/script-target.ts'
-import { migrationTableSchema } from './src/migration/migrate.ts'
+import { migrationTarget } from './src/database/script-target.ts'
 import { migrationDialect } from './src/migration/migration-dialect.ts'
+import { SafeMigrator } from './src/migration/migrator.ts'
 
 // kysely-ctl prints the stack of an error and of its cause; what went wrong and what to do is in the message
 if (process.env['DEBUG'] === undefined) Error.stackTraceLimit = 0
 
 const config: DefineConfigInput = defineConfig({
   dialect: () => {
-    const { target, notice } = scriptTarget()
+    const { target, notice } = migrationTarget()
     if (notice !== undefined) process.stderr.write(`${notice}\n`)
     return migrationDialect({ target })
   },
   migrations: {
-    migrationTableSchema,
-    provider: migrationProvider,
+    migrator: (db) => new SafeMigrator({ db, provider: migrationProvider }),
     getMigrationPrefix: nextPrefix,
   },
 })

@@ -169,6 +169,43 @@ export class MigrationError extends IbexError {
   override readonly code = 'migration_failed'
 }
 
+/** Raised when another runner is at work on the same migrations, for longer than this one waits. */
+export class MigrationLockedError extends IbexError {
+  override readonly name = 'MigrationLockedError'
+  override readonly code = 'migration_locked'
+  override readonly isRetryable = true
+}
+
+/** What is wrong with migrations that have run: their source was edited, is gone, or sorts elsewhere now. */
+export type MigrationHistoryProblem = 'edited' | 'missing' | 'reordered'
+
+/** Raised before anything runs when the migrations that have run are not those of the source; `migrations` names them. */
+export class MigrationHistoryError extends IbexError {
+  override readonly name = 'MigrationHistoryError'
+  override readonly code = 'migration_history'
+  readonly problem: MigrationHistoryProblem
+  readonly migrations: readonly string[]
+
+  constructor(problem: MigrationHistoryProblem, migrations: readonly string[], advice: string) {
+    super(advice)
+    this.problem = problem
+    this.migrations = migrations
+  }
+}
+
+/** Raised when migrations are to run through a transaction pooler, which hands locks and settings of a session to others. */
+export class TransactionPoolerError extends IbexError {
+  override readonly name = 'TransactionPoolerError'
+  override readonly code = 'transaction_pooler'
+
+  constructor() {
+    super(
+      'migrations cannot go through a transaction pooler, which shares their session with others: ' +
+        "pass the server's own url (DATABASE_DIRECT_URL, --direct-url)",
+    )
+  }
+}
+
 /** Raised by the doctor when this login may not read a part of the catalog, or the server is too old. */
 export class UnreadableCatalogError extends IbexError {
   override readonly name = 'UnreadableCatalogError'

@@ -20,3 +20,11 @@ export function scriptTarget(environment: NodeJS.ProcessEnv = process.env): {
     notice: `DATABASE_URL is not set: using the embedded database in ${embeddedDirectory}`,
   }
 }
+
+/** The same for migrations, which cannot go through a transaction pooler: `DATABASE_DIRECT_URL` comes first. */
+export function migrationTarget(
+  environment: NodeJS.ProcessEnv = process.env,
+): ReturnType<typeof scriptTarget> {
+  const url = environment['DATABASE_DIRECT_URL'] ?? ''
+  return scriptTarget(url === '' ? environment : { ...environment, DATABASE_URL: url })
+}

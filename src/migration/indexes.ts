@@ -69,22 +69,41 @@ export async function createGlobalIndex(
   await createIndex(db, parseTableName(table), definition)
 }
 
-async function createIndex(
-  db: MigrationHandle,
-  table: TableName,
-  { columns, where, unique, nullsNotDistinct, using, name }: IndexDefinition,
-): Promise<void> {
+async function createIndex(db: MigrationHandle, table: TableName, definition: IndexParts): Promise<void> {
+  const name = quoteIdentifier(indexName(table, definition))
+  await run(db, indexStatement(definition, { name, table: table.sql }))
+}
+
+type IndexParts = Omit<IndexDefinition, 'acrossTenants'>
+
+/** The name that was given, or the one that says what the index holds. */
+export function indexName(table: TableName, { columns, unique, name }: IndexParts): string {
+  if (name !== undefined) return name
   const names = columns.map((column) => (typeof column === 'string' ? firstWord(column) : column.name))
-  const suffix = unique === true ? 'key' : 'idx'
+  return objectName(table, names, unique === true ? 'key' : 'idx')
+}
+
+/** Where an index goes, quoted for SQL. */
+export interface IndexPlace {
+  readonly name: string
+  readonly table: string
+  readonly concurrently?: boolean
+}
+
+/** The statement that creates it. */
+export function indexStatement(
+  { columns, where, unique, nullsNotDistinct, using }: IndexParts,
+  { name, table, concurrently }: IndexPlace,
+): string {
   const parts = [
-    `create ${unique === true ? 'unique ' : ''}index`,
-    name === undefined ? objectName(table, names, suffix) : quoteIdentifier(name),
-    `on ${table.sql} using ${using ?? 'btree'}`,
+    `create ${unique === true ? 'unique ' : ''}index${concurrently === true ? ' concurrently' : ''}`,
+    name,
+    `on ${table} using ${using ?? 'btree'}`,
     `(${columns.map((column) => (typeof column === 'string' ? column : column.expression)).join(', ')})`,
   ]
   if (nullsNotDistinct === true) parts.push('nulls not distinct')
   if (where !== undefined) parts.push(`where ${where}`)
-  await run(db, parts.join(' '))
+  return parts.join(' ')
 }
 
 function firstWord(column: string): string {

@@ -1,30 +1,24 @@
 /** Runs migrations and says what failed. */
 import { Kysely } from 'kysely'
-import { Migrator } from 'kysely/migration'
-import type { MigrationProvider, MigrationResultSet } from 'kysely/migration'
-import { mapDatabaseError } from '../database/map-error.ts'
-import { IbexError, InsufficientPrivilegeError, MigrationError } from '../errors.ts'
-import { read, sqlStateOf } from './handle.ts'
-import type { MigrationHandle } from './handle.ts'
+import type { MigrationResultSet } from 'kysely/migration'
 import { migrationDialect } from './migration-dialect.ts'
 import type { MigrationConnectionOptions } from './migration-dialect.ts'
+import type { RunnerOptions } from './migration-options.ts'
+import type { MigrationStatus } from './migration-status.ts'
+import { SafeMigrator } from './migrator.ts'
+
+/** Which migrations, where, and how patiently. */
+export interface MigrateOptions extends RunnerOptions, MigrationConnectionOptions {}
 
 /**
- * The schema of the tables in which Kysely notes what has run.
+ * Runs every migration that has not run yet, each in a transaction of its own, and returns their names.
  *
- * Not `public`: an application's own Kysely migrations keep their tables there, under the same names.
- */
-export const migrationTableSchema = 'ibex_core'
-
-/** Which migrations, and where. */
-export interface MigrateOptions extends MigrationConnectionOptions {
-  readonly provider: MigrationProvider
-}
-
-/**
- * Runs every migration that has not run yet, all in one transaction, and returns their names.
+ * One runner at a time: another one waits for `lockWait` milliseconds.
  *
- * @throws {MigrationError} when one fails; then none has happened.
+ * @throws {MigrationError} when one fails: nothing of it is kept, those before it stay.
+ * @throws {MigrationHistoryError} when one that has run was edited, is gone, or sorts elsewhere now.
+ * @throws {MigrationLockedError} when another runner is at work for too long.
+ * @throws {TransactionPoolerError} when the url leads through a transaction pooler.
  * @throws {InsufficientPrivilegeError} when the server refuses a role, an extension or a schema; says what an administrator must run.
  */
 export async function migrateToLatest(options: MigrateOptions): Promise<readonly string[]> {
@@ -35,47 +29,34 @@ export async function migrateToLatest(options: MigrateOptions): Promise<readonly
  * Runs migrations one way with a migrator of its own connection, and returns the names of those that ran.
  *
  * ```ts
- * await withMigrator(options, async (migrator) => await migrator.migrateTo(NO_MIGRATIONS))
+ * await withMigrator(options, async (migrator) => await migrator.down({ to: '20261122_0010_create_directive_versions' }))
  * ```
  *
- * @throws {MigrationError} when one fails; then none has happened.
+ * @throws what {@link migrateToLatest} throws.
  */
 export async function withMigrator(
-  { provider, ...connection }: MigrateOptions,
-  callback: (migrator: Migrator) => Promise<MigrationResultSet>,
+  options: MigrateOptions,
+  callback: (migrator: SafeMigrator) => Promise<MigrationResultSet>,
 ): Promise<readonly string[]> {
-  const db = new Kysely<unknown>({ dialect: migrationDialect(connection) })
+  const { error, results = [] } = await withConnection(options, callback)
+  if (error !== undefined) throw error
+  return results.map(({ migrationName }) => migrationName)
+}
+
+/** Says of each migration whether it has run, was edited since or is gone. Changes nothing. */
+export async function migrationStatus(options: MigrateOptions): Promise<readonly MigrationStatus[]> {
+  return await withConnection(options, async (migrator) => await migrator.status())
+}
+
+async function withConnection<T>(
+  { target, ...options }: MigrateOptions,
+  callback: (migrator: SafeMigrator) => Promise<T>,
+): Promise<T> {
+  const { lockTimeout } = options
+  const db = new Kysely<unknown>({ dialect: migrationDialect({ target, lockTimeout }) })
   try {
-    const { error, results = [] } = await callback(new Migrator({ db, provider, migrationTableSchema }))
-    if (error !== undefined) throw await explain(db, error, results)
-    return results.map(({ migrationName }) => migrationName)
+    return await callback(new SafeMigrator({ ...options, db }))
   } finally {
     await db.destroy()
   }
-}
-
-type Results = NonNullable<MigrationResultSet['results']>
-
-async function explain(db: MigrationHandle, error: unknown, results: Results): Promise<Error> {
-  if (error instanceof IbexError) return error
-  if (results.length === 0 && sqlStateOf(error) === '42501') return await schemaRefusal(db, error)
-  const cause = mapDatabaseError(error)
-  const failed = results.find(({ status }) => status === 'Error')
-  const what = failed === undefined ? 'migrations cannot run' : `migration ${failed.migrationName} failed`
-  const reason = cause instanceof Error ? cause.message : 'unknown error'
-  return new MigrationError(`${what}, and nothing was changed: ${reason}`, { cause })
-}
-
-/** Before the first migration Kysely creates the schema of its own tables, and needs a right to do so. */
-async function schemaRefusal(db: MigrationHandle, cause: unknown): Promise<InsufficientPrivilegeError> {
-  const [row] = await read<{ statement: string }>(
-    db,
-    `select format('grant create on database %I to %I', current_database(), session_user) as statement`,
-  )
-  return new InsufficientPrivilegeError(
-    `this login may not migrate: use the login that owns the schema ${migrationTableSchema}, not a service's; ` +
-      `for a first migration let an administrator run: ${row?.statement ?? 'grant create on database'};`,
-    { sqlState: '42501' },
-    { cause },
-  )
 }

@@ -1,9 +1,9 @@
 /** The connection of migrations: one, that refuses to be fooled by row-level security and waits for no lock for long. */
-import { PostgresDialect } from 'kysely'
-import type { Dialect, PostgresPool, PostgresPoolClient } from 'kysely'
-import { ConnectionPool } from '../database/connection-pool.ts'
-import { resolveOptions } from '../database/options.ts'
+import { PostgresAdapter, PostgresDialect } from 'kysely'
+import type { Dialect, DialectAdapter, Kysely } from 'kysely'
 import type { DatabaseTarget } from '../database/options.ts'
+import { acquireLock, releaseLock } from './migration-lock.ts'
+import { MigrationPool } from './migration-pool.ts'
 
 /** Where migrations run, and how long they wait. */
 export interface MigrationConnectionOptions {
@@ -22,52 +22,35 @@ export interface MigrationConnectionOptions {
  * ```sql
  * select set_config('row_security', 'off', false), set_config('lock_timeout', '5000', false)
  * ```
+ *
+ * Its migration lock is one for each table of executed migrations, where Kysely's is one for all applications of a database.
+ *
+ * @throws {TransactionPoolerError} on first use, when the url leads through a transaction pooler.
  */
 export function migrationDialect({ target, lockTimeout = 5_000 }: MigrationConnectionOptions): Dialect {
-  return new PostgresDialect({ pool: new MigrationPool(target, lockTimeout) })
+  return new MigrationDialect({ pool: new MigrationPool(target, lockTimeout) })
 }
 
-class MigrationPool implements PostgresPool {
-  readonly options: object = {}
-  readonly #pool: ConnectionPool
-  readonly #lockTimeout: number
-  #isUsed = false
+class MigrationDialect extends PostgresDialect {
+  override createAdapter(): DialectAdapter {
+    return new MigrationAdapter()
+  }
+}
 
-  constructor(target: DatabaseTarget, lockTimeout: number) {
-    this.#pool = new ConnectionPool(
-      resolveOptions({ ...target, poolSize: 1, applicationName: 'ibex-db migrations' }),
-    )
-    this.#lockTimeout = lockTimeout
+/** What Kysely's own Migrator asks when it is given this dialect. */
+class MigrationAdapter extends PostgresAdapter {
+  override async acquireMigrationLock(db: Kysely<unknown>, options: KyselyLock): Promise<void> {
+    await acquireLock(db, { ...nameOf(options), lockWait: 300_000, onProgress: () => {} })
   }
 
-  async connect(): Promise<PostgresPoolClient> {
-    const client = await this.#pool.connect()
-    this.#isUsed = true
-    try {
-      await client.query(
-        "select set_config('row_security', 'off', false), set_config('lock_timeout', $1, false)",
-        [String(this.#lockTimeout)],
-      )
-      return client
-    } catch (error) {
-      client.release(true)
-      throw error
-    }
+  override async releaseMigrationLock(db: Kysely<unknown>, options: KyselyLock): Promise<void> {
+    await releaseLock(db, nameOf(options))
   }
+}
 
-  async end(): Promise<void> {
-    // the embedded engine's one session outlives this pool when the caller brought the engine
-    if (this.#isUsed && this.#pool.kind === 'embedded') await this.#reset()
-    await this.#pool.end()
-  }
+type KyselyLock = Parameters<PostgresAdapter['acquireMigrationLock']>[1]
 
-  async #reset(): Promise<void> {
-    const client = await this.#pool.connect()
-    try {
-      await client.query('reset row_security')
-      await client.query('reset lock_timeout')
-    } finally {
-      client.release()
-    }
-  }
+/** Without a schema Kysely's tables are in the first one of the search path. */
+function nameOf({ lockTable, lockTableSchema = 'public' }: KyselyLock): { schema: string; table: string } {
+  return { schema: lockTableSchema, table: lockTable.replace(/_lock$/, '') }
 }

@@ -2,7 +2,7 @@ import { Kysely, sql } from 'kysely'
 import type { MigrationProvider } from 'kysely/migration'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MigrationError } from '../../src/errors.ts'
-import { migrateToLatest } from '../../src/migration/migrate.ts'
+import { migrateToLatest, migrationStatus } from '../../src/migration/migrate.ts'
 import { migrationDialect } from '../../src/migration/migration-dialect.ts'
 import { emptyDatabase } from '../support/setup.ts'
 import type { TestDatabase } from '../support/setup.ts'
@@ -17,7 +17,7 @@ afterAll(async () => {
   await database.close()
 })
 
-test('names the migration that failed, quotes no value, and leaves nothing of the others', async () => {
+test('names the migration that failed, quotes no value, and keeps those before it', async () => {
   const provider: MigrationProvider = {
     getMigrations: async () =>
       await Promise.resolve({
@@ -38,10 +38,15 @@ test('names the migration that failed, quotes no value, and leaves nothing of th
 
   expect(error).toBeInstanceOf(MigrationError)
   const { message } = error as MigrationError
-  expect(message).toContain('migration 2_fill failed, and nothing was changed')
+  expect(message).toContain('migration 2_fill failed, and nothing of it was kept (1 before it has run): ')
   expect(message).not.toContain('4711')
-  const { rows } = await sql`select to_regclass('public.half_done') as name`.execute(database.admin)
-  expect(rows).toEqual([{ name: null }])
+  const { rows } = await sql`select count(*)::int as count from public.half_done`.execute(database.admin)
+  expect(rows).toEqual([{ count: 0 }])
+  const statuses = await migrationStatus({ target: database.target, provider })
+  expect(statuses.map(({ name, state }) => `${name} ${state}`)).toEqual([
+    '1_create executed',
+    '2_fill pending',
+  ])
 })
 
 test('runs with row_security off and a lock timeout, and hands the session back as it was', async () => {

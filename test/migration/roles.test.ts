@@ -96,14 +96,16 @@ test('tells an administrator what to run where the extension is refused', async 
   })
 })
 
-test('says that pgvector is missing on a server without it, and leaves nothing behind', async () => {
+test('says that pgvector is missing on a server without it, and leaves nothing but the roles', async () => {
   const bare = await PGlite.create({ loadDataDir: cluster })
   try {
     const migration = migrateToLatest({ target: { embedded: bare }, provider: migrationProvider })
     await expect(migration).rejects.toThrow(MigrationError)
     await expect(migration).rejects.toThrow(/extension "vector" is not on this server/)
-    const { rows } = await bare.query("select from pg_roles where rolname like 'ibex%'")
-    expect(rows).toEqual([])
+    const { rows } = await bare.query("select rolname from pg_roles where rolname like 'ibex%' order by 1")
+    expect(rows).toEqual(['ibex_app', 'ibex_search', 'ibex_system'].map((rolname) => ({ rolname })))
+    const run = await bare.query('select name from ibex_core.kysely_migration')
+    expect(run.rows).toEqual([{ name: '20261122_0001_create_roles' }])
   } finally {
     await bare.close()
   }
