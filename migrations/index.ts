@@ -1,5 +1,6 @@
 /** All migrations of ibex-db, listed one by one so that they are found in the published package too. */
-import type { MigrationProvider } from 'kysely/migration'
+import type { MigrationSource } from '../src/migration/migration-source.ts'
+import { checksums } from './checksums.ts'
 import * as createRoles from './20261122_0001_create_roles.ts'
 import * as createExtension from './20261122_0002_create_extension.ts'
 import * as createSchema from './20261122_0003_create_schema.ts'
@@ -41,12 +42,12 @@ import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
 import * as letImportsThrough from './20261124_0040_let_imports_through.ts'
 
 /**
- * Gives Kysely's Migrator the migrations of ibex-db, by the names of their files.
+ * Gives a Migrator the migrations of ibex-db, by the names of their files, with their checksums.
  *
- * Keep its tables apart from those of your own migrations: `new Migrator({ db, provider: migrationProvider,
- * migrationTableSchema: 'ibex_core' })`.
+ * Keep its tables apart from those of your own migrations: `new SafeMigrator({ db, provider: migrationProvider })` notes
+ * them in `ibex_core`. Kysely's own Migrator takes it too.
  */
-export const migrationProvider: MigrationProvider = {
+export const migrationProvider: MigrationSource = {
   getMigrations: async () =>
     await Promise.resolve({
       '20261122_0001_create_roles': createRoles,
@@ -89,4 +90,5 @@ export const migrationProvider: MigrationProvider = {
       '20261124_0039_open_untrusted_reads': openUntrustedReads,
       '20261124_0040_let_imports_through': letImportsThrough,
     }),
+  getChecksums: async () => await Promise.resolve(checksums),
 }

@@ -98,8 +98,13 @@ async function optionsOf(values: Flags): Promise<DoctorOptions> {
   }
 }
 
-function statusOf({ findings }: Report, values: Flags): number {
+function statusOf(report: Report, values: Flags): number {
+  const status = doctorStatus(report)
+  return status === 1 && values['tolerate-warnings'] === true ? 0 : status
+}
+
+/** 2 with errors, 1 with warnings, else 0. */
+export function doctorStatus({ findings }: Report): number {
   if (findings.some(({ severity }) => severity === 'error')) return 2
-  const hasWarnings = findings.some(({ severity }) => severity === 'warning')
-  return hasWarnings && values['tolerate-warnings'] !== true ? 1 : 0
+  return findings.some(({ severity }) => severity === 'warning') ? 1 : 0
 }

@@ -1,13 +1,15 @@
 /** Finds the command, and turns what it throws into a line and an exit status. */
 import { IbexError } from '../errors.ts'
 import { doctor } from './doctor.ts'
+import { migrate } from './migrate.ts'
 import type { Command, Terminal } from './terminal.ts'
 
-const commands: Readonly<Record<string, Command>> = { doctor }
+const commands: Readonly<Record<string, Command>> = { doctor, migrate }
 
 const usage = `usage: ibex-db <command> [options]
 
-  doctor  examines how the schema of a database keeps tenants apart
+  doctor   examines how the schema of a database keeps tenants apart
+  migrate  runs migrations, those of ibex-db or of a folder, and says what has run
 
 ibex-db <command> --help says more.`
 

@@ -36,7 +36,7 @@ export interface RunnerOptions {
 /** What a runner is doing; `duration` and `delay` are milliseconds. */
 export type MigrationProgress =
   | { readonly kind: 'waiting' }
-  | { readonly kind: 'running'; readonly name: string; readonly direction: 'Up' | 'Down' }
+  | { readonly kind: 'running' | 'failed'; readonly name: string; readonly direction: 'Up' | 'Down' }
   | {
       readonly kind: 'done'
       readonly name: string

@@ -132,7 +132,12 @@ export class SafeMigrator extends Migrator {
     const [{ name }, { direction }] = [step.migration, step]
     const start = performance.now()
     onProgress({ kind: 'running', name, direction })
-    await runMigration(db, step, { ...this.#options, isLast })
+    try {
+      await runMigration(db, step, { ...this.#options, isLast })
+    } catch (error) {
+      onProgress({ kind: 'failed', name, direction })
+      throw error
+    }
     onProgress({ kind: 'done', name, direction, duration: Math.round(performance.now() - start) })
   }
 }

@@ -1,9 +1,11 @@
 import { readFile, readdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import { NO_MIGRATIONS } from 'kysely/migration'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { migrationProvider } from '../../migrations/index.ts'
 import { dumpSchema } from '../../src/migration/dump-schema.ts'
+import { folderChecksums } from '../../src/migration/folder-migrations.ts'
 import { migrateToLatest, withMigrator } from '../../src/migration/migrate.ts'
 import { emptyDatabase } from '../support/setup.ts'
 import type { TestDatabase } from '../support/setup.ts'
@@ -20,11 +22,17 @@ afterAll(async () => {
 
 test('lists every file of the folder, in the order of the names', async () => {
   const files = (await readdir(new URL('../../migrations/', import.meta.url)))
-    .filter((file) => file !== 'index.ts')
+    .filter((file) => file !== 'index.ts' && file !== 'checksums.ts')
     .map((file) => file.replace(/\.ts$/, ''))
     .toSorted()
   expect(Object.keys(await migrationProvider.getMigrations())).toEqual(files)
   for (const file of files) expect(file).toMatch(/^\d{8}_\d{4}_[a-z]+(_[a-z]+)+$/)
+})
+
+test('has the checksum of every file, as it was released', async () => {
+  const folder = fileURLToPath(new URL('../../migrations/', import.meta.url))
+  // of a new migration: npm run migrations:checksums
+  expect(await migrationProvider.getChecksums?.()).toEqual(await folderChecksums(folder))
 })
 
 test(

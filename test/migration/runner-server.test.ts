@@ -73,12 +73,6 @@ describe('on a server', skipOnEmbedded('one session: nobody to wait for, and no 
 
     test('two applications of one database do not wait for each other', async () => {
       const inside = Promise.withResolvers<void>()
-      const meeting = (mine: () => void, theirs: Promise<void>): Migration => ({
-        up: async () => {
-          mine()
-          await theirs
-        },
-      })
       const other = Promise.withResolvers<void>()
       // each ends only when the other has begun
       await Promise.all([
@@ -274,25 +268,23 @@ describe('on a server', skipOnEmbedded('one session: nobody to wait for, and no 
           await createIndexConcurrently(db, 'shop.plain', { columns: ['name'] }),
       }
       await expect(migrateToLatest(options({ '1_within': within }))).rejects.toThrow(/transaction: false/)
-      const build = async (table: string, name?: string): Promise<Error> =>
-        await failure(
-          async () =>
-            await createIndexConcurrently(database.admin, table, {
-              columns: ['name'],
-              ...(name === undefined ? {} : { name }),
-            }),
-        )
-      expect((await build('shop.nothing')).message).toBe(
+      expect((await failedIndex('shop.nothing')).message).toBe(
         'there is no table shop.nothing to create an index on',
       )
-      expect((await build('shop.plain', 'notes')).message).toContain('the name notes belongs to something')
+      expect((await failedIndex('shop.plain', 'notes')).message).toContain(
+        'the name notes belongs to something',
+      )
     })
   })
 
   function options(migrations: Readonly<Record<string, Migration>>): MigrateOptions {
-    const onProgress = (one: MigrationProgress): void => void progress.push(one)
     const provider = { getMigrations: async () => await Promise.resolve(migrations) }
-    return { target: database.target, provider, schema: 'shop', onProgress }
+    return { target: database.target, provider, schema: 'shop', onProgress: (one) => void progress.push(one) }
+  }
+
+  async function failedIndex(table: string, name?: string): Promise<Error> {
+    const definition = { columns: ['name'], ...(name === undefined ? {} : { name }) }
+    return await failure(async () => await createIndexConcurrently(database.admin, table, definition))
   }
 
   /** Keeps a transaction open that has run the statement, and sees the database as it was then. */
@@ -368,6 +360,16 @@ describe('on a server', skipOnEmbedded('one session: nobody to wait for, and no 
     await sql.raw(script).execute(database.admin)
   }
 })
+
+/** Says that it is there, and waits for the other one. */
+function meeting(mine: () => void, theirs: Promise<void>): Migration {
+  return {
+    up: async () => {
+      mine()
+      await theirs
+    },
+  }
+}
 
 function outside(up: (db: Kysely<unknown>) => Promise<void>): Migration {
   const config = { transaction: false }
