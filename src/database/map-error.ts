@@ -169,8 +169,7 @@ function mapPostgresError(error: PostgresError): Error {
     constraint: error.constraint,
     columns,
   }
-  if (error.code === '26000' || error.code === '42P05')
-    return new PreparedStatementError({ cause: withoutValues(error) })
+  if (error.code === '26000') return new PreparedStatementError({ cause: withoutValues(error) })
   if (error.code === '23503') return foreignKeyError(error, fields)
   if (isLegalHold(error)) return new LegalHoldError(holdsOf(error), fields, { cause: withoutValues(error) })
   // the message of class 22 quotes the input, so the original is not kept as the cause

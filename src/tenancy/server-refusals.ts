@@ -4,28 +4,12 @@ import { InsufficientPrivilegeError, InvalidArgumentError, MissingMigrationsErro
 /** The SQLSTATE of a named statement that the server does not know. */
 export const unknownStatement = '26000'
 
-/** The SQLSTATE of a name that the session has: another client's, whom a pooler lends the same session. */
-const duplicateStatement = '42P05'
-
 /** True when a named statement is gone (DISCARD, a pooler) or its plan no longer fits the table (a migration). */
 export function isStalePlan(error: unknown): error is Error & { readonly code: unknown } {
-  if (!isServerError(error)) return false
+  if (!(error instanceof Error) || !('code' in error) || !('routine' in error)) return false
   if (error.code === unknownStatement)
     return error.routine === 'FetchPreparedStatement' || error.routine === 'exec_bind_message'
   return error.code === '0A000' && error.routine === 'RevalidateCachedQuery'
-}
-
-/** True when the session has a statement of this name that this connection did not prepare. */
-export function isForeignStatement(error: unknown): boolean {
-  return (
-    isServerError(error) && error.code === duplicateStatement && error.routine === 'StorePreparedStatement'
-  )
-}
-
-function isServerError(
-  error: unknown,
-): error is Error & { readonly code: unknown; readonly routine: unknown } {
-  return error instanceof Error && 'code' in error && 'routine' in error
 }
 
 /** Says what to do about a role or a setting that the server refuses. */

@@ -1,5 +1,5 @@
 /** The named prepared statements of one connection. */
-import { hash } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { RowReader } from './row-reader.ts'
 
@@ -15,6 +15,12 @@ export interface PreparedStatement {
 /** Statements kept per connection and role: well above what a service sends, well below what hurts a backend's memory. */
 const maxStatements = 250
 
+/**
+ * Behind a pooler a session of the server serves several processes. With names that two of them use, one would run the
+ * other's statement; with names of its own it is told that there is no such statement.
+ */
+const processName = randomBytes(4).toString('hex')
+
 /** Numbers the caches: on the embedded engine every connection is the same session, where a name may exist only once. */
 let cacheCount = 0
 
@@ -25,24 +31,23 @@ let cacheCount = 0
  * The least recently used statement is closed on the server with the next message batch.
  */
 export class StatementCache {
-  /** True once the server has shown that it keeps the names of several clients in one session. */
-  #isDisabled = false
   readonly #byRole: Map<string, LRUCache<string, PreparedStatement>> = new Map()
   readonly #prefix: string
   #closing: string[] = []
+  #count = 0
 
   constructor() {
     cacheCount += 1
-    this.#prefix = `ibex_${cacheCount}`
+    this.#prefix = `ibex_${processName}_${cacheCount}`
   }
 
-  /** The statement of this text, known or new; a new one is not ready and must be parsed. None once names are given up. */
-  get(role: string, text: string): PreparedStatement | undefined {
-    if (this.#isDisabled) return undefined
+  /** The statement of this text, known or new; a new one is not ready and must be parsed. */
+  get(role: string, text: string): PreparedStatement {
     const statements = this.#statementsOf(role)
     const known = statements.get(text)
     if (known !== undefined) return known
-    const statement = { name: this.#nameOf(role, text), isReady: false, reader: undefined }
+    this.#count += 1
+    const statement = { name: `${this.#prefix}_${this.#count}`, isReady: false, reader: undefined }
     statements.set(text, statement)
     return statement
   }
@@ -57,24 +62,12 @@ export class StatementCache {
     for (const statements of this.#byRole.values()) statements.clear()
   }
 
-  /** Gives no statement a name any more: what is prepared in the session is not of this connection alone. */
-  giveUp(): void {
-    this.#isDisabled = true
-    this.clear()
-    this.#closing = []
-  }
-
   /** The names to close, handed out once. */
   takeClosing(): readonly string[] {
     if (this.#closing.length === 0) return this.#closing
     const names = this.#closing
     this.#closing = []
     return names
-  }
-
-  /** Made of the text, so that a session which a pooler shares between processes never has it for another statement. */
-  #nameOf(role: string, text: string): string {
-    return `${this.#prefix}_${hash('sha256', `${role} ${text}`, 'base64url')}`
   }
 
   #statementsOf(role: string): LRUCache<string, PreparedStatement> {

@@ -10,7 +10,7 @@ import { observe } from './observe.ts'
 import type { ScopeTraits } from './observe.ts'
 import { readerOf } from './query-reader.ts'
 import { settingsOf } from './query-settings.ts'
-import { explainPrefix, isForeignStatement, isStalePlan, unknownStatement } from './server-refusals.ts'
+import { explainPrefix, isStalePlan, unknownStatement } from './server-refusals.ts'
 import { settingsStatement } from './settings.ts'
 import { changesSession, guardStatement, mayCommit } from './statement-guard.ts'
 import { WireSession } from './wire-session.ts'
@@ -220,10 +220,6 @@ export class TenantConnection implements DatabaseConnection {
   /** Forgets the names that the server refused; false when the error is about something else. */
   #forgetRefused(error: unknown, batch: MessageBatch, sent: readonly BatchStatement[]): boolean {
     const { statements, role } = this.#context
-    if (isForeignStatement(error)) {
-      statements?.giveUp()
-      return true
-    }
     if (!isStalePlan(error) || !batch.usedPrepared) return false
     if (error.code === unknownStatement) statements?.clear()
     for (const { text } of sent) statements?.forget(role, text)

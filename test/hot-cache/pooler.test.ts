@@ -6,8 +6,8 @@ import type { HotCacheError } from '../../src/errors.ts'
 import { insertOrganization } from '../support/factories.ts'
 import { serverUrl, urlForLogin, urlForPort } from '../support/server-url.ts'
 import { type TestDatabase, setup } from '../support/setup.ts'
-import { skipOnEmbedded } from '../support/skip.ts'
-import { type PgBouncer, skipWithoutPgBouncer, startPgBouncer } from '../tenancy/pgbouncer.ts'
+import { type PgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
+import { skipOnEmbedded, skipWithoutPgBouncer } from '../support/skip.ts'
 import {
   hotContents,
   insertHotAgent,
@@ -57,7 +57,7 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
   let pooled: string
 
   beforeAll(async () => {
-    bouncer = await startPgBouncer(serverUrl(server), 3)
+    bouncer = await startPgBouncer(serverUrl(server), { poolSize: 3 })
     pooled = urlForPort(serverUrl(server), bouncer.port)
   })
 

@@ -4,15 +4,20 @@ import { getContainerRuntimeClient } from 'testcontainers'
 /** Where the suite's databases live: a container of our own, any server by URL, or the embedded engine. */
 export type Backend = 'testcontainers' | 'server' | 'embedded'
 
+/** What the worker processes need to know of a server. */
+export interface ServerAccess {
+  readonly backend: 'testcontainers' | 'server'
+  /** A superuser's URL; its database is only used to create and drop others. */
+  readonly url: string
+  /** What every database of this run is called at the beginning; the template carries no more than this. */
+  readonly prefix: string
+  /** The port of the PgBouncer that services go through, with `TEST_POOLER=1`. */
+  readonly poolerPort?: number | undefined
+}
+
 /** What the worker processes need to know of the backend that the global setup started. */
 export type BackendAccess =
-  | {
-      readonly backend: 'testcontainers' | 'server'
-      /** A superuser's URL; its database is only used to create and drop others. */
-      readonly url: string
-      /** What every database of this run is called at the beginning; the template carries no more than this. */
-      readonly prefix: string
-    }
+  | ServerAccess
   | {
       readonly backend: 'embedded'
       /** Data directories as tar files: without and with the migrations. */

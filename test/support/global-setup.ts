@@ -2,6 +2,7 @@
 import type { TestProject } from 'vitest/node'
 import { type Backend, type BackendAccess, chooseBackend } from './backend.ts'
 import { startContainer } from './container.ts'
+import { hasPgBouncer, startPgBouncer } from './pgbouncer.ts'
 import { ResourceLedger } from './resource-ledger.ts'
 import { createEmbeddedTemplates } from './template-embedded.ts'
 import { createServerTemplate } from './template-server.ts'
@@ -23,11 +24,22 @@ export default async function setupRun(project: TestProject): Promise<() => Prom
 
 async function startBackend(backend: Backend, ledger: ResourceLedger): Promise<BackendAccess> {
   if (backend === 'embedded') {
+    if (process.env['TEST_POOLER'] === '1') throw new Error('TEST_POOLER=1 needs a server: TEST_DATABASE_URL')
     return await createEmbeddedTemplates(ledger)
   }
   const url = backend === 'testcontainers' ? await startContainer(ledger) : process.env['TEST_DATABASE_URL']
   if (!url) {
     throw new Error('the server backend needs TEST_DATABASE_URL: the URL of a superuser')
   }
-  return await createServerTemplate(backend, url, ledger)
+  const access = await createServerTemplate(backend, url, ledger)
+  if (process.env['TEST_POOLER'] !== '1') return access
+  return { ...access, poolerPort: await startPooler(url, ledger) }
+}
+
+/** One connection to each database: whatever a client leaves in it, the next one would meet. */
+async function startPooler(url: string, ledger: ResourceLedger): Promise<number> {
+  if (!hasPgBouncer()) throw new Error('TEST_POOLER=1 needs pgbouncer (Debian: apt-get install pgbouncer)')
+  const { port, processId } = await startPgBouncer(url, { poolSize: 1 })
+  if (processId !== undefined) ledger.add({ kind: 'process', id: processId })
+  return port
 }

@@ -8,6 +8,7 @@ export type Resource =
   | { readonly kind: 'container'; readonly id: string }
   | { readonly kind: 'databases'; readonly url: string; readonly prefix: string }
   | { readonly kind: 'directory'; readonly path: string }
+  | { readonly kind: 'process'; readonly id: number }
 
 /** Takes a resource away; one that is gone already is no error. */
 export async function release(resource: Resource): Promise<void> {
@@ -15,8 +16,19 @@ export async function release(resource: Resource): Promise<void> {
     await removeContainer(resource.id)
   } else if (resource.kind === 'databases') {
     await dropDatabases(resource.url, resource.prefix)
+  } else if (resource.kind === 'process') {
+    endProcess(resource.id)
   } else {
     await rm(resource.path, { recursive: true, force: true })
+  }
+}
+
+function endProcess(id: number): void {
+  try {
+    process.kill(id, 'SIGKILL')
+  } catch (error) {
+    // gone already
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
-import type { BackendAccess } from './backend.ts'
+import type { ServerAccess } from './backend.ts'
 import { urlOfDatabase } from './template-server.ts'
 import { withClient } from './with-client.ts'
 
@@ -11,8 +11,6 @@ export interface ServerDatabase {
   readonly url: string
   drop(): Promise<void>
 }
-
-type ServerAccess = Exclude<BackendAccess, { readonly backend: 'embedded' }>
 
 /** Clones the run's template; costs about 0.1 s. */
 export async function cloneDatabase(access: ServerAccess): Promise<ServerDatabase> {

@@ -1,9 +1,9 @@
 /** The URL of a test database, for what only a server has. */
 import type { TestDatabase } from './setup.ts'
 
-/** The URL of the test's database; tests that need it are skipped on the embedded engine. */
-export function serverUrl({ target }: Pick<TestDatabase, 'target'>): string {
-  if ('url' in target) return target.url
+/** The URL of the test's database, past any pooler; tests that need it are skipped on the embedded engine. */
+export function serverUrl({ directUrl }: Pick<TestDatabase, 'directUrl'>): string {
+  if (directUrl !== undefined) return directUrl
   throw new Error('the embedded engine has no URL: skip this test with skipOnEmbedded')
 }
 

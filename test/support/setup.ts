@@ -7,14 +7,17 @@ import { inject } from 'vitest'
 import type { DatabaseTarget } from '../../src/database/options.ts'
 import type { DB } from '../../types/database.d.ts'
 import { openAdmin } from './admin.ts'
-import type { Backend } from './backend.ts'
+import type { Backend, ServerAccess } from './backend.ts'
+import { urlForPort } from './server-url.ts'
 import { cloneDatabase, createEmptyDatabase, type ServerDatabase } from './server-database.ts'
 
 /** A database that only this test file uses. */
 export interface TestDatabase {
   readonly backend: Backend
-  /** What `createDatabase` and the migrations take. */
+  /** What `createDatabase` and the migrations take; with `TEST_POOLER=1` the way through PgBouncer. */
   readonly target: DatabaseTarget
+  /** The way to the server itself; none on the embedded engine. */
+  readonly directUrl: string | undefined
   /**
    * A superuser, held by no policy: to prepare rows, and to look at what other tenants have.
    *
@@ -38,46 +41,55 @@ export async function setup(): Promise<TestDatabase> {
   const access = inject('access')
   return access.backend === 'embedded'
     ? await loadEmbedded(access.migrated)
-    : await openServer(access.backend, await cloneDatabase(access))
+    : await openServer(access, await cloneDatabase(access))
 }
 
-/** The same without the migrations: nothing but what PostgreSQL itself puts into a new database. */
+/**
+ * The same without the migrations: nothing but what PostgreSQL itself puts into a new database.
+ *
+ * Never behind a pooler: migrations do not go through one.
+ */
 export async function emptyDatabase(): Promise<TestDatabase> {
   const access = inject('access')
   return access.backend === 'embedded'
     ? await loadEmbedded(access.empty)
-    : await openServer(access.backend, await createEmptyDatabase(access))
+    : await openServer({ ...access, poolerPort: undefined }, await createEmptyDatabase(access))
 }
 
 async function loadEmbedded(archive: string): Promise<TestDatabase> {
   const loadDataDir = new Blob([await readFile(archive)])
   const engine = await PGlite.create({ extensions: { vector }, loadDataDir })
   const target = { embedded: engine }
-  return await open('embedded', target, async () => {
+  const admin = await openConnectedAdmin(target)
+  const close = async (): Promise<void> => {
+    await admin.destroy()
     await engine.close()
-  })
+  }
+  return { backend: 'embedded', target, directUrl: undefined, admin, close }
 }
 
 async function openServer(
-  backend: 'testcontainers' | 'server',
-  database: ServerDatabase,
+  { backend, poolerPort }: ServerAccess,
+  { url, drop }: ServerDatabase,
 ): Promise<TestDatabase> {
-  return await open(backend, { url: database.url }, async () => {
-    await database.drop()
-  })
-}
-
-async function open(
-  backend: Backend,
-  target: DatabaseTarget,
-  drop: () => Promise<void>,
-): Promise<TestDatabase> {
-  const admin = openAdmin(target)
-  // connects now: opening a connection later would roll back what the embedded engine's one session is in
-  await sql`select 1`.execute(admin)
+  const admin = await openConnectedAdmin({ url })
   const close = async (): Promise<void> => {
     await admin.destroy()
     await drop()
   }
-  return { backend, target, admin, close }
+  const target = poolerPort === undefined ? { url } : pooledTarget(urlForPort(url, poolerPort))
+  return { backend, target, directUrl: url, admin, close }
+}
+
+/** Connects at once: opening a connection later would roll back what the embedded engine's one session is in. */
+async function openConnectedAdmin(target: DatabaseTarget): Promise<Kysely<DB>> {
+  const admin = openAdmin(target)
+  await sql`select 1`.execute(admin)
+  return admin
+}
+
+/** PgBouncer below 1.21 does not know the names of prepared statements: `createDatabase` takes the option along. */
+function pooledTarget(url: string): DatabaseTarget {
+  const options = { url, prepare: false, connectTimeout: 10_000 }
+  return options
 }

@@ -1,5 +1,6 @@
 /** Skipping out loud what a backend cannot do. */
 import { inject } from 'vitest'
+import { hasPgBouncer } from './pgbouncer.ts'
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -23,6 +24,22 @@ export interface SkipOptions {
  */
 export function skipOnEmbedded(reason: string): SkipOptions {
   return inject('access').backend === 'embedded'
+    ? { skip: true, meta: { skipReason: reason } }
+    : { skip: false, meta: {} }
+}
+
+/** Skips where there is no server or no PgBouncer. */
+export function skipWithoutPgBouncer(): SkipOptions {
+  if (inject('access').backend === 'embedded') return skipOnEmbedded('no server to pool connections to')
+  return hasPgBouncer()
+    ? { skip: false, meta: {} }
+    : { skip: true, meta: { skipReason: 'pgbouncer is not installed (Debian: apt-get install pgbouncer)' } }
+}
+
+/** Skips what cannot go through PgBouncer with one connection, in the run where everything does (`TEST_POOLER=1`). */
+export function skipBehindPooler(reason: string): SkipOptions {
+  const access = inject('access')
+  return access.backend !== 'embedded' && access.poolerPort !== undefined
     ? { skip: true, meta: { skipReason: reason } }
     : { skip: false, meta: {} }
 }

@@ -34,7 +34,8 @@ export default class SummaryReporter implements Reporter {
   #backend(): string {
     const access = this.#vitest?.getRootProject().getProvidedContext().access
     const neighbour = process.env['TEST_NEIGHBOUR'] === '1' ? ', with a neighbour in every table' : ''
-    return access ? `${access.backend}${neighbour}` : 'none: it did not start'
+    const pooler = process.env['TEST_POOLER'] === '1' ? ', behind PgBouncer with one connection' : ''
+    return access ? `${access.backend}${neighbour}${pooler}` : 'none: it did not start'
   }
 }
 

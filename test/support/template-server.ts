@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Client } from 'pg'
 import { migrationProvider } from '../../migrations/index.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
-import type { BackendAccess } from './backend.ts'
+import type { ServerAccess } from './backend.ts'
 import { fillWithNeighbour } from './neighbour.ts'
 import type { ResourceLedger } from './resource-ledger.ts'
 import { withClient } from './with-client.ts'
@@ -17,7 +17,7 @@ export async function createServerTemplate(
   backend: 'testcontainers' | 'server',
   url: string,
   ledger: ResourceLedger,
-): Promise<BackendAccess> {
+): Promise<ServerAccess> {
   const prefix = `ibex_test_${randomBytes(6).toString('hex')}`
   await withClient(url, async (client) => {
     await requireSuperuser(client)

@@ -7,9 +7,12 @@ import { type Database, createDatabase } from '../../src/create-database.ts'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import { failure } from '../support/two-tenants.ts'
 import { setup, type TestDatabase } from '../support/setup.ts'
+import { PreparedStatementError } from '../../src/errors.ts'
 import { insertCanaries, race, serverDeeds } from './canaries.ts'
-import { type PgBouncer, skipWithoutPgBouncer, startPgBouncer } from './pgbouncer.ts'
+import { type PgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
+import { skipWithoutPgBouncer } from '../support/skip.ts'
 import { serverUrl, urlForPort } from '../support/server-url.ts'
+import { withClient } from '../support/with-client.ts'
 
 describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
   let server: TestDatabase
@@ -21,7 +24,7 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
   beforeAll(async () => {
     server = await setup()
     ids = await insertCanaries(server.admin)
-    bouncer = await startPgBouncer(serverUrl(server), 2)
+    bouncer = await startPgBouncer(serverUrl(server), { poolSize: 2 })
     url = urlForPort(serverUrl(server), bouncer.port)
     database = createDatabase({ url, poolSize: 10, prepare: false, connectTimeout: 20_000 })
   })
@@ -43,7 +46,7 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
   })
 
   test('refuses a pooler in which a tenant was left outside a transaction', async () => {
-    await using leaky = await startPgBouncer(serverUrl(server), 1)
+    await using leaky = await startPgBouncer(serverUrl(server), { poolSize: 1 })
     const pooled = urlForPort(serverUrl(server), leaky.port)
     const client = new pg.Client({ connectionString: pooled })
     await client.connect()
@@ -91,7 +94,7 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
   })
 
   test('stops a statement that was aborted before the pooler had a session for it', async () => {
-    await using narrow = await startPgBouncer(serverUrl(server), 1)
+    await using narrow = await startPgBouncer(serverUrl(server), { poolSize: 1 })
     const pooled = createDatabase({ url: urlForPort(serverUrl(server), narrow.port), prepare: false })
     const tenant = pooled.forTenant(ids[0] ?? '')
     const controller = new AbortController()
@@ -136,6 +139,51 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
     await Promise.all([one.close(), two.close()])
   })
 
+  test('says what to do when named statements get lost', async () => {
+    await using single = await startPgBouncer(serverUrl(server), { poolSize: 1 })
+    const shared = urlForPort(serverUrl(server), single.port)
+    await using named = createDatabase({ url: shared, poolSize: 1 })
+    const tenant = named.forTenant(ids[0] ?? '')
+    await tenant.agents.find()
+    await tenant.users.find()
+    await forget(shared, 'users')
+
+    const error = await failure(
+      async () =>
+        await tenant.transaction(async (trx) => {
+          await trx.agents.find()
+          await trx.users.find()
+        }),
+    )
+    expect(error).toBeInstanceOf(PreparedStatementError)
+    expect(error).toHaveProperty('isRetryable', true)
+    expect(error.message).toContain('pass prepare: false')
+  })
+
+  test('would notice: of one connection, a session-level SET reaches the next client, and a scope reaches nobody', async () => {
+    await using single = await startPgBouncer(serverUrl(server), { poolSize: 1 })
+    const shared = urlForPort(serverUrl(server), single.port)
+    await using scoped = createDatabase({ url: shared, prepare: false })
+    const reading = async (): Promise<string | null | undefined> =>
+      await withClient(shared, async (client) => {
+        const { rows } = await client.query<{ id: string | null }>(
+          "select nullif(current_setting('app.current_org_id', true), '') as id",
+        )
+        return rows[0]?.id
+      })
+    await scoped.forTenant(ids[3] ?? '').agents.find()
+    expect(await reading()).toBeNull()
+
+    await withClient(
+      shared,
+      async (client) => await client.query(`set app.current_org_id = '${ids[7] ?? ''}'`),
+    )
+    expect(await reading()).toBe(ids[7])
+    // what leaked is of no use to a scope, nor to the next one
+    const rows = await scoped.forTenant(ids[3] ?? '').agents.find()
+    expect(rows.map(({ org_id }) => org_id)).toEqual([ids[3]])
+  })
+
   test('would notice: a session-level SET reaches another client', async () => {
     const clients = Array.from({ length: 6 }, () => new pg.Client({ connectionString: url }))
     await Promise.all(clients.map(async (client) => await client.connect()))
@@ -162,5 +210,17 @@ async function readConstant(
     const { rows } = await sql.raw<{ text: string }>(`select '${text}' as text`).execute(db)
     await meanwhile()
     return rows[0]?.text
+  })
+}
+
+/** Takes the prepared statements on a table from the session that the pooler lends next. */
+async function forget(url: string, table: string): Promise<void> {
+  await withClient(url, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      'select name from pg_prepared_statements where statement like $1',
+      [`%"${table}"%`],
+    )
+    expect(rows.length).toBeGreaterThan(0)
+    for (const { name } of rows) await client.query(`deallocate ${client.escapeIdentifier(name)}`)
   })
 }

@@ -1,4 +1,4 @@
-/** PgBouncer in transaction mode in front of a test's server. */
+/** PgBouncer in front of a server of the tests. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -6,32 +6,35 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { inject } from 'vitest'
-import { type SkipOptions, skipOnEmbedded } from '../support/skip.ts'
 
 // Debian installs it where only root's PATH leads
 const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` }
 
-/** Skips where there is no server or no PgBouncer. */
-export function skipWithoutPgBouncer(): SkipOptions {
-  if (inject('access').backend === 'embedded') return skipOnEmbedded('no server to pool connections to')
-  const isInstalled = spawnSync('pgbouncer', ['-V'], { env }).status === 0
-  return isInstalled
-    ? { skip: false, meta: {} }
-    : { skip: true, meta: { skipReason: 'pgbouncer is not installed (Debian: apt-get install pgbouncer)' } }
+/** True where Debian's package, or another one, is installed. */
+export function hasPgBouncer(): boolean {
+  return spawnSync('pgbouncer', ['-V'], { env }).status === 0
 }
 
 /** A running PgBouncer. */
 export interface PgBouncer extends AsyncDisposable {
   readonly port: number
+  readonly processId: number | undefined
 }
 
-/** Starts PgBouncer with `poolSize` connections to the server of `url`; disposing it stops the process. */
-export async function startPgBouncer(url: string, poolSize: number): Promise<PgBouncer> {
+/** How PgBouncer lends the server's connections. */
+export interface PgBouncerOptions {
+  /** Connections to each database of the server. */
+  readonly poolSize: number
+  /** Until the end of a transaction (the default), or of the client's session. */
+  readonly mode?: 'transaction' | 'session'
+}
+
+/** Starts PgBouncer in front of the server of `url`, any of its databases; disposing it stops the process. */
+export async function startPgBouncer(url: string, options: PgBouncerOptions): Promise<PgBouncer> {
   const directory = await mkdtemp(join(tmpdir(), 'ibex-pgbouncer-'))
   const port = await freePort()
   const file = join(directory, 'pgbouncer.ini')
-  await writeFile(file, configuration(new URL(url), port, poolSize))
+  await writeFile(file, configuration(new URL(url), port, options))
   // as root it must become somebody else, who has to read the file
   await chmod(directory, 0o755)
   const isRoot = process.getuid?.() === 0
@@ -46,10 +49,14 @@ export async function startPgBouncer(url: string, poolSize: number): Promise<PgB
     await stop()
     throw error
   }
-  return { port, [Symbol.asyncDispose]: stop }
+  return { port, processId: child.pid, [Symbol.asyncDispose]: stop }
 }
 
-function configuration(server: URL, port: number, poolSize: number): string {
+function configuration(
+  server: URL,
+  port: number,
+  { poolSize, mode = 'transaction' }: PgBouncerOptions,
+): string {
   const login = `user=${decodeURIComponent(server.username)} password=${decodeURIComponent(server.password) || 'none'}`
   return `[databases]
 * = host=${server.hostname} port=${server.port || '5432'} ${login}
@@ -58,9 +65,9 @@ listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = ${mode}
 default_pool_size = ${poolSize}
-max_client_conn = 100
+max_client_conn = 1000
 `
 }
 
