@@ -3,6 +3,7 @@ import type { TestProject } from 'vitest/node'
 import { type Backend, type BackendAccess, chooseBackend } from './backend.ts'
 import { startContainer } from './container.ts'
 import { hasPgBouncer, startPgBouncer } from './pgbouncer.ts'
+import { isPooledRun } from './pooled-suite.ts'
 import { ResourceLedger } from './resource-ledger.ts'
 import { createEmbeddedTemplates } from './template-embedded.ts'
 import { createServerTemplate } from './template-server.ts'
@@ -24,7 +25,7 @@ export default async function setupRun(project: TestProject): Promise<() => Prom
 
 async function startBackend(backend: Backend, ledger: ResourceLedger): Promise<BackendAccess> {
   if (backend === 'embedded') {
-    if (process.env['TEST_POOLER'] === '1') throw new Error('TEST_POOLER=1 needs a server: TEST_DATABASE_URL')
+    if (isPooledRun) throw new Error('TEST_POOLER=1 needs a server: TEST_DATABASE_URL')
     return await createEmbeddedTemplates(ledger)
   }
   const url = backend === 'testcontainers' ? await startContainer(ledger) : process.env['TEST_DATABASE_URL']
@@ -32,7 +33,7 @@ async function startBackend(backend: Backend, ledger: ResourceLedger): Promise<B
     throw new Error('the server backend needs TEST_DATABASE_URL: the URL of a superuser')
   }
   const access = await createServerTemplate(backend, url, ledger)
-  if (process.env['TEST_POOLER'] !== '1') return access
+  if (!isPooledRun) return access
   return { ...access, poolerPort: await startPooler(url, ledger) }
 }
 

@@ -1,8 +1,7 @@
 /** The URL of a test database, for what only a server has. */
-import type { TestDatabase } from './setup.ts'
 
 /** The URL of the test's database, past any pooler; tests that need it are skipped on the embedded engine. */
-export function serverUrl({ directUrl }: Pick<TestDatabase, 'directUrl'>): string {
+export function serverUrl({ directUrl }: { readonly directUrl: string | undefined }): string {
   if (directUrl !== undefined) return directUrl
   throw new Error('the embedded engine has no URL: skip this test with skipOnEmbedded')
 }

@@ -70,12 +70,13 @@ async function loadEmbedded(archive: string): Promise<TestDatabase> {
 
 async function openServer(
   { backend, poolerPort }: ServerAccess,
-  { url, drop }: ServerDatabase,
+  database: ServerDatabase,
 ): Promise<TestDatabase> {
+  const { url } = database
   const admin = await openConnectedAdmin({ url })
   const close = async (): Promise<void> => {
     await admin.destroy()
-    await drop()
+    await database.drop()
   }
   const target = poolerPort === undefined ? { url } : pooledTarget(urlForPort(url, poolerPort))
   return { backend, target, directUrl: url, admin, close }

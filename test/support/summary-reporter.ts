@@ -1,5 +1,6 @@
 /** The last lines of a run: what was skipped and why, on which backend, and the totals. */
 import type { Reporter, SerializedError, TestCase, TestModule, Vitest } from 'vitest/node'
+import { isPooledRun, unpooledLines } from './pooled-suite.ts'
 import './skip.ts'
 
 /**
@@ -25,6 +26,7 @@ export default class SummaryReporter implements Reporter {
     const lines = [
       '',
       ...skipLines(tests.filter((test) => test.result().state === 'skipped')),
+      ...(isPooledRun ? unpooledLines() : []),
       `backend ${this.#backend()}`,
       `${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped`,
     ]
@@ -34,7 +36,7 @@ export default class SummaryReporter implements Reporter {
   #backend(): string {
     const access = this.#vitest?.getRootProject().getProvidedContext().access
     const neighbour = process.env['TEST_NEIGHBOUR'] === '1' ? ', with a neighbour in every table' : ''
-    const pooler = process.env['TEST_POOLER'] === '1' ? ', behind PgBouncer with one connection' : ''
+    const pooler = isPooledRun ? ', behind PgBouncer with one connection' : ''
     return access ? `${access.backend}${neighbour}${pooler}` : 'none: it did not start'
   }
 }

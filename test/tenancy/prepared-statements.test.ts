@@ -4,6 +4,7 @@ import { type Database, createDatabase } from '../../src/create-database.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
 import { failure, openTwoTenants, type TwoTenants } from '../support/two-tenants.ts'
 import { insertAgent } from '../support/factories.ts'
+import { skipBehindPooler } from '../support/skip.ts'
 
 let bundle: TwoTenants
 
@@ -37,16 +38,22 @@ async function shapes({ db }: Pick<TenantScope, 'db'>): Promise<readonly unknown
   return rows
 }
 
-test('prepares a statement once, for scopes of all tenants', async () => {
-  for (const scope of [bundle.mine, bundle.theirs, bundle.mine]) {
-    const { rows } = await sql<{ name: string }>`select name from ibex_core.agents where true`.execute(
-      scope.db,
+test(
+  'prepares a statement once, for scopes of all tenants',
+  skipBehindPooler('statements are not prepared there'),
+  async () => {
+    for (const scope of [bundle.mine, bundle.theirs, bundle.mine]) {
+      const { rows } = await sql<{ name: string }>`select name from ibex_core.agents where true`.execute(
+        scope.db,
+      )
+      expect(rows).toHaveLength(scope === bundle.mine ? 1 : 0)
+    }
+    const statements = await prepared(bundle.mine)
+    expect(statements.filter((text) => text === 'select name from ibex_core.agents where true')).toHaveLength(
+      1,
     )
-    expect(rows).toHaveLength(scope === bundle.mine ? 1 : 0)
-  }
-  const statements = await prepared(bundle.mine)
-  expect(statements.filter((text) => text === 'select name from ibex_core.agents where true')).toHaveLength(1)
-})
+  },
+)
 
 test('keeps no more than 250 statements, and goes on using those it has forgotten', async () => {
   for (let count = 0; count < 300; count++) {
@@ -79,23 +86,27 @@ test('runs on with the new columns after the table was changed', async () => {
   expect(await bundle.mine.transaction(shapes)).toEqual([{ id: 1, name: 'one', size: '7' }])
 })
 
-test('fails inside a transaction whose table was changed, and runs in the next', async () => {
-  await shapes(bundle.mine)
-  await sql`alter table public.shapes drop column if exists size`.execute(bundle.admin)
-  const stale = await failure(
-    async () =>
-      await bundle.mine.transaction(async (trx) => {
-        await sql`select 1`.execute(trx.db)
-        await shapes(trx)
-      }),
-  )
-  expect(stale).toHaveProperty('code', '0A000')
-  const again = await bundle.mine.transaction(async (trx) => {
-    await sql`select 1`.execute(trx.db)
-    return await shapes(trx)
-  })
-  expect(again).toEqual([{ id: 1, name: 'one' }])
-})
+test(
+  'fails inside a transaction whose table was changed, and runs in the next',
+  skipBehindPooler('statements are not prepared there'),
+  async () => {
+    await shapes(bundle.mine)
+    await sql`alter table public.shapes drop column if exists size`.execute(bundle.admin)
+    const stale = await failure(
+      async () =>
+        await bundle.mine.transaction(async (trx) => {
+          await sql`select 1`.execute(trx.db)
+          await shapes(trx)
+        }),
+    )
+    expect(stale).toHaveProperty('code', '0A000')
+    const again = await bundle.mine.transaction(async (trx) => {
+      await sql`select 1`.execute(trx.db)
+      return await shapes(trx)
+    })
+    expect(again).toEqual([{ id: 1, name: 'one' }])
+  },
+)
 
 test.each(['deallocate all', 'discard plans', 'discard all'])('survives %s', async (text) => {
   await shapes(bundle.mine)
