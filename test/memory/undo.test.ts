@@ -148,7 +148,7 @@ test('tells a missing version from a missing memory, and a soft-deleted or forei
   await theirsUnchanged()
 })
 
-describe('with others at the same time', skipOnEmbedded('it has one session'), () => {
+describe('with others at the same time', skipOnEmbedded('one connection: nobody else changes it'), () => {
   test('compares the content with that of a change that it waited for', async () => {
     const { admin, database, mine } = tenants
     const id = await insertMine('Hal lives in Rome')
