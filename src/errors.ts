@@ -24,6 +24,26 @@ export class MissingEmbeddedEngineError extends IbexError {
   override readonly code = 'missing_embedded_engine'
 }
 
+/** Raised when a part of the test kit needs a package that is not installed. */
+export class MissingTestPackageError extends IbexError {
+  override readonly name = 'MissingTestPackageError'
+  override readonly code = 'missing_test_package'
+}
+
+/** Raised when the database that the test kit is pointed at holds rows already: it may be a real one. */
+export class NotEmptyDatabaseError extends IbexError {
+  override readonly name = 'NotEmptyDatabaseError'
+  override readonly code = 'not_empty_database'
+  readonly table: string
+
+  constructor(table: string) {
+    super(
+      `table "${table}" holds rows: pass a database that is there for tests, or acceptExistingRows: true when this one is`,
+    )
+    this.table = table
+  }
+}
+
 /** Raised when the embedded database cannot be started: its directory is in use, damaged or not writable. */
 export class EmbeddedEngineError extends IbexError {
   override readonly name = 'EmbeddedEngineError'

@@ -247,6 +247,8 @@ export {
   MissingEmbeddedEngineError,
   MissingMigrationsError,
   MissingTenantError,
+  MissingTestPackageError,
+  NotEmptyDatabaseError,
   NotNullViolationError,
   NotRunningError,
   OrderStatusError,
