@@ -13,10 +13,9 @@ export interface Counterexample {
 /** Leaves out steps, many at once and then one at a time, as long as the difference stays. */
 export async function shortenHistory(
   runner: Pick<HistoryRunner, 'compare'>,
-  operations: readonly Operation[],
+  found: { readonly history: readonly Operation[]; readonly interference: Interference },
 ): Promise<{ readonly history: readonly Operation[]; readonly interference: Interference }> {
-  let history = operations
-  let interference = await runner.compare(history)
+  let { history, interference } = found
   for (let size = Math.ceil(history.length / 2); size > 0; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let end = history.length; end > 0; end -= size) {
       const shorter = history.filter((_, place) => place < end - size || place >= end)
@@ -26,7 +25,6 @@ export async function shortenHistory(
       interference = difference
     }
   }
-  if (interference === undefined) throw new Error('the history differs no more')
   return { history, interference }
 }
 

@@ -4,12 +4,12 @@ import { MissingTestPackageError } from '../errors.ts'
 import { TenantIsolationError } from './assertion-errors.ts'
 import { fillForProof } from './fill-for-proof.ts'
 import { exemptSubjects } from './isolation-probes.ts'
-import { tenantTablesOf } from './model.ts'
+import { provenTablesOf } from './model.ts'
 import type { TestModel } from './model.ts'
 import { formatCounterexample, shortenHistory, shown } from './counterexample.ts'
 import type { Counterexample } from './counterexample.ts'
 import { actions, operationOf } from './operation.ts'
-import type { History, Operation } from './operation.ts'
+import type { History } from './operation.ts'
 import { resolveTestingOptions, wholeNumber } from './options.ts'
 import type { TestingOptions } from './options.ts'
 import { readModel } from './read-model.ts'
@@ -95,14 +95,14 @@ async function checkHistories(
   // a history stays with a few tables, so that its steps meet
   const places = fc.array(fc.nat(history.tables.length - 1), { minLength: 1, maxLength: 3 })
   const steps = fc.array(step, { minLength: 1, maxLength: limits.operations, size: 'max' })
-  let failed: readonly Operation[] | undefined
+  let failed: Parameters<typeof shortenHistory>[1] | undefined
   const property = fc.asyncProperty(places, steps, async (tables, each) => {
     const operations = each.map((one) =>
       operationOf({ ...one, table: tables[one.table % tables.length] ?? 0 }, history),
     )
-    if ((await runner.compare(operations)) === undefined) return true
-    failed = operations
-    return false
+    const interference = await runner.compare(operations)
+    if (interference !== undefined) failed = { history: operations, interference }
+    return interference === undefined
   })
   // its own shrinking would make the numbers smaller too, which nobody reads, and takes ten times as long
   const { numRuns } = await fc.check(property, {
@@ -118,9 +118,9 @@ async function checkHistories(
 async function explain(
   runner: HistoryRunner,
   seed: number,
-  operations: readonly Operation[],
+  failed: Parameters<typeof shortenHistory>[1],
 ): Promise<TenantIsolationError<Counterexample>> {
-  const { history, interference } = await shortenHistory(runner, operations)
+  const { history, interference } = await shortenHistory(runner, failed)
   const found = { seed, history: history.map(shown), interference }
   return new TenantIsolationError(formatCounterexample(found), found)
 }
@@ -128,7 +128,7 @@ async function explain(
 async function fillHistory(session: TestSession, model: TestModel): Promise<History> {
   const filled = await fillForProof(session, model)
   const exempt = exemptSubjects({ model })
-  const tables = tenantTablesOf(model).filter(({ relation, columns }) => {
+  const tables = provenTablesOf(model).filter(({ relation, columns }) => {
     const rows = filled.rows.get(relation.id)
     const isUsed = columns.some(({ maySelect, mayInsert, mayUpdate }) => maySelect || mayInsert || mayUpdate)
     return (

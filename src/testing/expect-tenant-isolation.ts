@@ -4,7 +4,7 @@ import { fillForProof } from './fill-for-proof.ts'
 import { exemptSubjects, planProbes } from './isolation-probes.ts'
 import { formatIsolationReport } from './isolation-report.ts'
 import type { IsolationReport } from './isolation-report.ts'
-import { tenantTablesOf } from './model.ts'
+import { provenTablesOf } from './model.ts'
 import type { TestModel } from './model.ts'
 import { resolveTestingOptions } from './options.ts'
 import type { TestingOptions } from './options.ts'
@@ -52,7 +52,7 @@ async function proveIsolation(session: TestSession, model: TestModel): Promise<I
   const exempt = exemptSubjects({ model })
   const proven = (ids: readonly string[]): number => ids.filter((id) => !exempt.has(id)).length
   return {
-    tables: proven(tenantTablesOf(model).map(({ relation }) => relation.id)) - filled.unfilled.length,
+    tables: proven(provenTablesOf(model).map(({ relation }) => relation.id)) - filled.unfilled.length,
     partitions: proven(model.partitions.map(({ relation }) => relation.id)),
     views: proven(model.views.map(({ relation }) => relation.id)),
     functions: proven(model.functions.map(({ id }) => id)),

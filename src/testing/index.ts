@@ -3,6 +3,8 @@
  *
  * @module
  */
+export { startTestDatabase } from './start-test-database.ts'
+export type { DatabaseSnapshot, StartOptions, TestDatabase } from './test-database.ts'
 export { expectTenantIsolation } from './expect-tenant-isolation.ts'
 export { formatIsolationReport } from './isolation-report.ts'
 export type { IsolationReport } from './isolation-report.ts'

@@ -1,7 +1,7 @@
 /** Every probe of a filled database, and what is left out. */
 import { functionProbes } from './function-probes.ts'
 import { keyProbes } from './key-probes.ts'
-import { tenantTablesOf } from './model.ts'
+import { provenTablesOf } from './model.ts'
 import type { TestTable } from './model.ts'
 import { partitionProbes, roleProbes, sequenceProbes, sharedTableProbes, viewProbes } from './other-probes.ts'
 import type { Probe, ProbeContext } from './probe.ts'
@@ -24,7 +24,7 @@ export function planProbes(context: ProbeContext): ProbePlan {
   const { model } = context
   const probes = [
     ...roleProbes(context),
-    ...tenantTablesOf(model).flatMap((table) => probesOfTable(table, context)),
+    ...provenTablesOf(model).flatMap((table) => probesOfTable(table, context)),
     ...model.partitions.flatMap((partition) => partitionProbes(partition, context)),
     ...sharedTableProbes(context),
     ...model.views.flatMap((view) => viewProbes(view, context)),

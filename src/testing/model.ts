@@ -27,6 +27,8 @@ export interface TestTable {
    * because others refer to it.
    */
   readonly kind: 'tenant' | 'derived' | 'shared'
+  /** False for one that has rows only because others refer to it. */
+  readonly isProven: boolean
   readonly tenantColumn: string | undefined
   readonly isRoot: boolean
   readonly columns: readonly ColumnFacts[]
@@ -111,6 +113,11 @@ export function tableOf({ tables }: TestModel, id: string): TestTable | undefine
 /** The tables whose rows belong to tenants. */
 export function tenantTablesOf({ tables }: TestModel): readonly TestTable[] {
   return tables.filter(({ kind }) => kind !== 'shared')
+}
+
+/** Those of them of which something is to be proven. */
+export function provenTablesOf({ tables }: TestModel): readonly TestTable[] {
+  return tables.filter(({ isProven }) => isProven)
 }
 
 /** The columns that an INSERT may name: not the generated ones, nor an identity that is always generated. */

@@ -4,14 +4,14 @@ import { relationObject, roleObject } from '../doctor/objects.ts'
 import { readsTenants } from '../doctor/tenant-readers.ts'
 import { keyMutants } from './key-mutants.ts'
 import type { Mutant } from './mutant.ts'
-import { tenantTablesOf } from './model.ts'
+import { provenTablesOf } from './model.ts'
 import type { TestModel, TestPartition, TestTable } from './model.ts'
 import { quoteName } from './sql-text.ts'
 
 /** All mutants of a schema. */
 export function planMutants(model: TestModel): readonly Mutant[] {
   return [
-    ...tenantTablesOf(model).flatMap((table) => mutantsOfTable(model, table)),
+    ...provenTablesOf(model).flatMap((table) => mutantsOfTable(model, table)),
     ...model.partitions.flatMap((partition) => partitionMutants(model, partition)),
     ...viewMutants(model),
     ...model.sequences.map((sequence) => sequenceMutant(model, sequence)),

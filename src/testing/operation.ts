@@ -3,6 +3,7 @@ import { chosenColumn } from './table-probes.ts'
 import { tableOf } from './model.ts'
 import type { TestModel, TestTable } from './model.ts'
 import { insertableValues } from './probe.ts'
+import { isCounted } from './read-columns.ts'
 import type { ColumnFacts } from './read-columns.ts'
 import { quoteName, quoteValue } from './sql-text.ts'
 import { insertSql, rowCondition } from './stored-row.ts'
@@ -155,6 +156,8 @@ function pooled({ table, step, model }: Scene, name: string): string | undefined
     .filter(({ columns }) => columns.includes(name))
     .map(({ definition }) => definition)
   const number = 1 + (step.row % 3)
+  // far from what the sequence will draw
+  if (isCounted(column)) return String(30_000 + number)
   const context = { owner: 'shared', number, seed: model.options.seed, table: table.name, checks } as const
   return column.base === 'uuid' ? uuidOf(context, name) : valueCandidates(column, context)[0]
 }

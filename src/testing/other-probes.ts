@@ -72,7 +72,8 @@ function partitionWrites(relation: CatalogRelation, root: TestTable, theirs: Sto
 
 /** Asks whether the role writes a table that all tenants share. */
 export function sharedTableProbes({ model }: ProbeContext): readonly Probe[] {
-  const { relations } = model.schema.catalog
+  const { schemas } = model.options.doctor
+  const relations = model.schema.catalog.relations.filter(({ schema }) => schemas?.includes(schema) ?? true)
   const known = new Set(
     model.tables.filter(({ kind }) => kind !== 'shared').map(({ relation }) => relation.id),
   )

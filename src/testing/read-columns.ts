@@ -34,6 +34,11 @@ export interface ColumnFacts {
   readonly mayUpdate: boolean
 }
 
+/** True for a column whose values come from a sequence: serial or identity. */
+export function isCounted({ identity, default: value }: ColumnFacts): boolean {
+  return identity !== '' || value?.startsWith('nextval(') === true
+}
+
 /** Reads the columns of tables, views and partitions in the examined schemas. */
 export async function readColumnFacts(
   db: Kysely<unknown>,
@@ -111,9 +116,33 @@ export async function readRelationFacts(
   return new Map(rows.map((row) => [row.id, row]))
 }
 
+/**
+ * The schemas asked for, with those that their foreign keys refer to at any distance: rows there are needed, though nothing
+ * is proven of them. Undefined for all.
+ */
+export async function readReferredSchemas(
+  db: Kysely<unknown>,
+  { doctor }: ResolvedTestingOptions,
+): Promise<readonly string[] | undefined> {
+  if (doctor.schemas === undefined) return undefined
+  const { rows } = await sql<{ name: string }>`
+    with recursive referred as (
+      select oid from pg_namespace where nspname = any (${doctor.schemas}::text[])
+      union
+      select target.relnamespace from referred
+      join pg_class as source on source.relnamespace = referred.oid
+      join pg_constraint as k on k.conrelid = source.oid and k.contype = 'f'
+      join pg_class as target on target.oid = k.confrelid
+    )
+    select n.nspname::text as name from referred join pg_namespace as n using (oid)`.execute(db)
+  // those asked for stay in, so that one that does not exist is an error of the doctor's options
+  return [...new Set([...doctor.schemas, ...rows.map(({ name }) => name)])]
+}
+
 /** A function that the role may call. */
 export interface CallableFunction {
   readonly id: string
+  readonly schema: string
   /** With its argument types, as the doctor names it. */
   readonly sql: string
   readonly name: string
@@ -142,7 +171,7 @@ export async function readFunctions(
   { doctor, role }: ResolvedTestingOptions,
 ): Promise<readonly CallableFunction[]> {
   const { rows } = await sql<CallableFunction>`
-    select p.oid::text as id, p.oid::regprocedure::text as sql, n.nspname || '.' || p.proname as name,
+    select p.oid::text as id, n.nspname::text as schema, p.oid::regprocedure::text as sql, n.nspname || '.' || p.proname as name,
       format('%I.%I', n.nspname, p.proname) as call, p.prokind = 'p' as "isProcedure", p.prosecdef as "isDefiner",
       p.provariadic <> 0 as "isVariadic", coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) as source,
       coalesce((select jsonb_agg(jsonb_build_object('name', coalesce(p.proargnames[arg.place], ''), 'type', format_type(arg.type, null),

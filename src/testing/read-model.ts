@@ -7,7 +7,7 @@ import { allTokens, readTokens } from '../doctor/expression.ts'
 import { readCatalog } from '../doctor/read-catalog.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { orderTables } from './order-tables.ts'
-import { readColumnFacts, readFunctions, readRelationFacts } from './read-columns.ts'
+import { readColumnFacts, readFunctions, readReferredSchemas, readRelationFacts } from './read-columns.ts'
 import type { ColumnFacts, RelationFacts } from './read-columns.ts'
 import type { ResolvedTestingOptions } from './options.ts'
 import type { TestForeignKey, TestKey, TestModel, TestTable, TestView } from './model.ts'
@@ -24,20 +24,21 @@ export async function readModel(db: Kysely<unknown>, options: ResolvedTestingOpt
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (trx) => {
-      const schema = examine(await readCatalog(trx, options.doctor), options.doctor)
+      const schemas = await readReferredSchemas(trx, options)
+      const wide = { ...options, doctor: { ...options.doctor, schemas } }
+      const schema = examine(await readCatalog(trx, wide.doctor), wide.doctor)
       if (schema.appRoles.length === 0)
         throw new InvalidArgumentError('role', 'names a role that does not exist')
-      if (schema.tenantTables.length === 0)
-        throw new InvalidArgumentError(
-          'tenantColumn',
-          'is a column of no table: pass tenantColumn, setting and schemas as your schema has them',
-        )
-      const columns = Map.groupBy(await readColumnFacts(trx, options), ({ relation }) => relation)
-      const facts = await readRelationFacts(trx, options)
-      const functions = await readFunctions(trx, options)
-      const model = assemble({ options, schema, columns, facts })
-      return checkNames({ ...model, functions })
+      const columns = Map.groupBy(await readColumnFacts(trx, wide), ({ relation }) => relation)
+      const facts = await readRelationFacts(trx, wide)
+      const functions = (await readFunctions(trx, wide)).filter((each) => isProven(options, each))
+      return checkModel({ ...assemble({ options, schema, columns, facts }), functions })
     })
+}
+
+/** True for what is in a schema that was asked for. */
+function isProven({ doctor }: ResolvedTestingOptions, { schema }: { readonly schema: string }): boolean {
+  return doctor.schemas === undefined || doctor.schemas.includes(schema)
 }
 
 interface Parts {
@@ -50,10 +51,12 @@ interface Parts {
 function assemble(parts: Parts): Omit<TestModel, 'functions'> {
   const { schema, options } = parts
   const kinds = findKinds(parts)
-  const tables = schema.catalog.relations.flatMap((relation) => {
+  const all = schema.catalog.relations.flatMap((relation) => {
     const kind = kinds.get(relation.id)
     return kind === undefined ? [] : [tableFrom(parts, relation, kind, kinds)]
   })
+  const tables = neededTables(all)
+  const proven = schema.catalog.relations.filter((relation) => isProven(options, relation))
   const byId = new Map(tables.map((table) => [table.relation.id, table]))
   return {
     options,
@@ -61,14 +64,24 @@ function assemble(parts: Parts): Omit<TestModel, 'functions'> {
     tables: orderTables(tables),
     partitions: schema.partitions.flatMap(({ relation, root }) => {
       const table = byId.get(root.relation.id)
-      return table === undefined ? [] : [{ relation, root: table }]
+      return table?.isProven === true ? [{ relation, root: table }] : []
     }),
-    views: schema.catalog.relations
+    views: proven
       .filter(({ kind }) => kind === 'view' || kind === 'materialized view')
       .map((relation) => viewFrom(parts, relation))
       .filter(isUsable),
-    sequences: schema.catalog.relations.filter(({ kind }) => kind === 'sequence'),
+    sequences: proven.filter(({ kind }) => kind === 'sequence'),
   }
+}
+
+/** The tables that are proven, and those that they refer to. */
+function neededTables(tables: readonly TestTable[]): readonly TestTable[] {
+  const needed = new Set(tables.filter(({ isProven }) => isProven))
+  // a Set that grows while it is walked is walked to its new end
+  for (const { foreignKeys } of needed)
+    for (const { target } of foreignKeys)
+      for (const table of tables) if (table.relation.id === target) needed.add(table)
+  return tables.filter((table) => needed.has(table))
 }
 
 /** Tenant tables, tables that belong to tenants through a foreign key and that the role can reach, and their parents. */
@@ -99,7 +112,7 @@ function mayTouch(columns: readonly ColumnFacts[] = []): boolean {
 }
 
 function tableFrom(
-  { schema, columns, facts }: Parts,
+  { options, schema, columns, facts }: Parts,
   relation: CatalogRelation,
   kind: TestTable['kind'],
   kinds: ReadonlyMap<string, TestTable['kind']>,
@@ -115,6 +128,7 @@ function tableFrom(
     relation,
     name: `${relation.schema}.${relation.name}`,
     kind,
+    isProven: kind !== 'shared' && isProven(options, relation),
     tenantColumn,
     isRoot:
       tenantColumn !== undefined && keys.some(({ columns, hasTenant }) => hasTenant && columns.length === 0),
@@ -198,7 +212,12 @@ function isUsable({ columns, facts }: TestView): boolean {
   return mayTouch(columns) || facts?.mayDelete === true
 }
 
-function checkNames(model: TestModel): TestModel {
+function checkModel(model: TestModel): TestModel {
+  if (!model.tables.some(({ isProven }) => isProven))
+    throw new InvalidArgumentError(
+      'tenantColumn',
+      'is a column of no table: pass tenantColumn, setting and schemas as your schema has them',
+    )
   const tables = new Set(model.tables.map(({ name }) => name))
   const others = [
     ...model.views.map(({ name }) => name),

@@ -1,7 +1,7 @@
 /** Sends probes in two worlds, one with the other tenant's rows and one without them, and tells what differs. */
 import type { FilledDatabase } from './stored-row.ts'
 import { ownedBy, settingsOf, tenantTablesOf } from './model.ts'
-import type { TestModel } from './model.ts'
+import type { TestModel, TestTable } from './model.ts'
 import { advice, asReplica } from './probe.ts'
 import type { Probe } from './probe.ts'
 import type { Outcome, TestSession } from './session.ts'
@@ -28,7 +28,8 @@ export class ProbeRunner {
   readonly #filled: FilledDatabase
   readonly #asMine: string
   #before: string | undefined
-  #isPrepared = false
+  #isDigestPrepared = false
+  #isRemovalPrepared = false
 
   constructor(session: TestSession, model: TestModel, filled: FilledDatabase) {
     this.#session = session
@@ -52,7 +53,7 @@ export class ProbeRunner {
     await this.#session.run(`${back}release savepoint ibex_probe`)
     if (isFirst && violations.length > 0) return violations
     await this.#session.within('ibex_world', async () => {
-      await this.#session.run(this.#removeTheirs())
+      await this.#removeTheirs()
       await this.#refreshViews()
       await this.#session.run('savepoint ibex_probe')
       for (const { probe, outcome, isSteady } of pending) {
@@ -91,21 +92,21 @@ export class ProbeRunner {
   }
 
   async #theirs(): Promise<string> {
-    if (!this.#isPrepared) await this.#session.prepare('ibex_digest', this.#digest())
-    this.#isPrepared = true
-    const [row] = await this.#session.run<{ all: string }>('reset role; execute ibex_digest')
-    return row?.all ?? ''
+    const tables = tenantTablesOf(this.#model)
+    if (!this.#isDigestPrepared) {
+      // one a table: what changes one of them has only that statement planned anew
+      for (const [place, table] of tables.entries())
+        await this.#session.prepare(`ibex_digest_${place}`, this.#digestOf(table))
+    }
+    this.#isDigestPrepared = true
+    const executes = tables.map((_, place) => `execute ibex_digest_${place}`)
+    return JSON.stringify(await this.#session.runEach(`reset role; ${executes.join('; ')}`))
   }
 
-  #digest(): string {
-    const parts = tenantTablesOf(this.#model).map(
-      (
-        table,
-      ) => `select coalesce(md5(string_agg(ibex_row.tableoid::text || ibex_row.ctid::text || ibex_row::text, ','
-        order by ibex_row.tableoid, ibex_row.ctid)), '') as digest
-        from ${table.relation.sql} as ibex_row where ${ownedBy(this.#model, table, 'ibex_row', this.#filled.theirs)}`,
-    )
-    return `select string_agg(digest, ',') as "all" from (${parts.join(' union all ')}) as ibex_digest`
+  #digestOf(table: TestTable): string {
+    return `select md5(string_agg(ibex_row.tableoid::text || ibex_row.ctid::text || ibex_row::text, ','
+        order by ibex_row.tableoid, ibex_row.ctid)) as digest
+      from ${table.relation.sql} as ibex_row where ${ownedBy(this.#model, table, 'ibex_row', this.#filled.theirs)}`
   }
 
   async #isSteady(probe: Probe, outcome: Outcome): Promise<boolean> {
@@ -113,13 +114,17 @@ export class ProbeRunner {
     return isSame(outcome, await this.#send(probe))
   }
 
-  #removeTheirs(): string {
-    const tables = tenantTablesOf(this.#model).toReversed()
-    const deletes = tables.map(
-      (table) =>
-        `delete from ${table.relation.sql} as ibex_row where ${ownedBy(this.#model, table, 'ibex_row', this.#filled.theirs)}`,
-    )
-    return asReplica(deletes.join('; '))
+  /** All at once: each condition looks at the rows as they were, also those that belong to a tenant through another table. */
+  async #removeTheirs(): Promise<void> {
+    if (!this.#isRemovalPrepared) {
+      const deletes = tenantTablesOf(this.#model).map((table, place) => {
+        const owned = ownedBy(this.#model, table, 'ibex_row', this.#filled.theirs)
+        return `ibex_${place} as (delete from ${table.relation.sql} as ibex_row where ${owned})`
+      })
+      await this.#session.prepare('ibex_remove', `with ${deletes.join(', ')} select 1`)
+    }
+    this.#isRemovalPrepared = true
+    await this.#session.run(asReplica('execute ibex_remove'))
   }
 
   async #refreshViews(): Promise<void> {

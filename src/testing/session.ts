@@ -96,6 +96,11 @@ export class TestSession {
     return (results.findLast(({ fields }) => fields.length > 0)?.rows ?? []) as readonly R[]
   }
 
+  /** Runs a script and returns the rows of all its statements, one list a statement. */
+  async runEach(script: string): Promise<readonly (readonly unknown[])[]> {
+    return (await this.#send(script)).map(({ rows }) => rows)
+  }
+
   /** Prepares a statement that is to be run often; ends with the transaction. */
   async prepare(name: string, statement: string): Promise<void> {
     await this.run(`prepare ${name} as ${statement}`)

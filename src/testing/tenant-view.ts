@@ -2,6 +2,7 @@
 import { readableColumns } from './probe.ts'
 import type { History } from './operation.ts'
 import type { TestTable } from './model.ts'
+import { isCounted } from './read-columns.ts'
 import type { ColumnFacts } from './read-columns.ts'
 import type { TestSession } from './session.ts'
 import { quoteName, quoteValue } from './sql-text.ts'
@@ -54,10 +55,6 @@ function isMadeUp(table: TestTable, column: ColumnFacts, { model }: History): bo
     const referred = parent?.columns.find(({ name }) => name === pair?.targetColumn)
     return referred !== undefined && isCounted(referred)
   })
-}
-
-function isCounted({ identity, default: value }: ColumnFacts): boolean {
-  return identity !== '' || value?.startsWith('nextval(') === true
 }
 
 function knownValues(table: TestTable, column: ColumnFacts, { filled }: History): readonly string[] {

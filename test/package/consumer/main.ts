@@ -7,6 +7,7 @@ import { generateTypes } from 'ibex-db/codegen'
 import { diagnose } from 'ibex-db/doctor'
 import { createTenantTable, migrateToLatest } from 'ibex-db/migration'
 import { migrationProvider } from 'ibex-db/migrations'
+import { expectTenantIsolation } from 'ibex-db/testing'
 import type { ColumnType, Kysely } from 'kysely'
 
 interface MyDB extends DB {
@@ -102,6 +103,11 @@ await database.close()
 const { findings } = await diagnose(target, { schemas: ['ibex_core', 'public'] })
 const errors = findings.filter(({ severity }) => severity === 'error')
 expect('is sound in the eyes of its own doctor', errors.length === 0)
+const proof = await expectTenantIsolation(target, { schemas: ['public'], acceptExistingRows: true })
+expect(
+  'proves that tenants are kept apart in its own table',
+  proof.tables === 1 && proof.violations.length === 0,
+)
 await target.embedded.close()
 
 function expect(promise: string, holds: boolean): void {
