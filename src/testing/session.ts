@@ -76,6 +76,8 @@ export class TestSession {
     try {
       await this.run('begin; set local statement_timeout = 60000; set local lock_timeout = 30000')
       await this.#requireSuperuser()
+      // the probes read what an error says, in one language
+      await this.run("set local lc_messages = 'C'")
       return await callback()
     } finally {
       const client = this.#client

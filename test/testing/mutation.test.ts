@@ -37,7 +37,7 @@ test('kills every mutant of a schema that keeps tenants apart, and says what it 
   for (const { reason } of argued) expect(printed).toContain(reason)
 })
 
-test('names the survivor when nothing notices a mutant', async () => {
+test('argues a mutant that a trigger hides, and does not count it', async () => {
   // a trigger that hides what the policy no longer refuses: the probes see the same with and without their rows
   await shop.plant(`create function shop.swallow() returns trigger language plpgsql as $$ begin
       if new.tenant_id is distinct from shop.current_tenant() then return null; end if; return new; end $$;
@@ -48,6 +48,19 @@ test('names the survivor when nothing notices a mutant', async () => {
   expect(check?.outcome).toBe('equivalent')
   expect(check?.reason).toContain('trigger')
   expect(printed).not.toContain('survived')
+})
+
+test('names the survivor when nothing notices a mutant', async () => {
+  // of two policies that say the same either can go
+  await shop.plant(
+    `create policy twin on shop.notes to app using (tenant_id = (select shop.current_tenant()))`,
+  )
+  const { score: result, printed } = await score()
+
+  const names = ['policy by_tenant on shop.notes: drop', 'policy twin on shop.notes: drop']
+  expect(result.survivors.map(({ name }) => name)).toEqual(names)
+  for (const name of names) expect(printed).toContain(`survived: ${name}`)
+  expect(printed).not.toContain('kill score 100 %')
 })
 
 test('refuses to measure a schema that does not keep tenants apart', async () => {

@@ -1,6 +1,7 @@
 /** The example of the documents for node:test, run by `node --test` as a user would. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, inject, onTestFinished, test } from 'vitest'
@@ -32,11 +33,11 @@ async function runExample(
 ): Promise<{ readonly output: string; readonly status: unknown }> {
   const program =
     programsOf(await documentOf('docs/testing.md')).find((text) => text.includes("from 'node:test'")) ?? ''
-  const folder = await mkdtemp(join(root, 'test/testing/.run-'))
+  const folder = await mkdtemp(join(tmpdir(), 'ibex-example-'))
   onTestFinished(async () => {
     await rm(folder, { recursive: true })
   })
-  const file = join(folder, 'example.test.ts')
+  const file = join(folder, 'example.test.mts')
   await writeFile(file, edit(await withSources(program)))
   const url = access.backend === 'embedded' ? {} : { TEST_DATABASE_URL: access.url }
   const env = {
