@@ -1,8 +1,10 @@
 -- Written by `npm run schema:dump`: the schema after all migrations. Do not edit.
 
 create role ibex_app nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
+create role ibex_eraser nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
 create role ibex_search nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
 create role ibex_system nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
+create role ibex_untrusted nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
 
 create extension vector;
 
@@ -10,6 +12,7 @@ create schema ibex_core;
 grant usage on schema ibex_core to ibex_app;
 grant usage on schema ibex_core to ibex_search;
 grant usage on schema ibex_core to ibex_system;
+grant usage on schema ibex_core to ibex_untrusted;
 
 CREATE OR REPLACE FUNCTION ibex_core.add_distinct_memories(tenant uuid, items ibex_core.memories[], tag_lists jsonb[], erased text[])
  RETURNS TABLE(outcome text, memory ibex_core.memories, others jsonb)
@@ -250,6 +253,200 @@ begin
 end
 $function$;
 comment on function ibex_core.await_memory_writers() is 'Waits for those who write memories of the organization: they may be about to learn what is being erased.';
+CREATE OR REPLACE FUNCTION ibex_core.carry_out_erasure()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  tenant constant uuid := ibex_core.current_org_id();
+  subject constant text := new.tables ->> 'subject_id';
+  is_user constant boolean := new.subject_type = 'user';
+  root constant oid := case when new.subject_type = 'user' then 'ibex_core.users'::regclass else 'ibex_core.memories'::regclass end;
+  actor constant text := current_setting('app.actor_id', true);
+  -- what is deleted though its foreign key would only be emptied: what is about the user, and earlier words of the same fact
+  followed text[] := array['ibex_core.memories.user_id', 'ibex_core.sessions.user_id'];
+  tables oid[] := array[root];
+  conditions jsonb := jsonb_build_object(root::text, 'id = $4');
+  memberships jsonb := jsonb_build_object(root::text, 'id = $4');
+  emptied jsonb := '{}';
+  targets jsonb := '{}';
+  found jsonb := '{}';
+  rows_found jsonb;
+  counts jsonb := '{}';
+  relation oid;
+  link record;
+  place int := 1;
+  has_grown boolean;
+  standing bigint;
+  changed bigint;
+  memory_ids uuid[];
+  session_ids uuid[];
+  assignments text[];
+  tests text[];
+  statement text;
+  held_columns text[];
+begin
+  if current_user <> 'ibex_eraser' then
+    raise insufficient_privilege using message = 'a receipt is written by an erasure alone',
+      schema = 'ibex_core', table = 'erasure_receipts';
+  end if;
+  if (new.tables ->> 'include_derived')::boolean then
+    followed := followed || array['ibex_core.memories.superseded_by', 'ibex_core.memories.merged_into'];
+  end if;
+  -- these locks first, as everybody takes them: before those of rows
+  perform pg_advisory_xact_lock_shared(hashtextextended('ibex legal holds ' || tenant, 0));
+  if not (new.tables ->> 'allow_relearning')::boolean then
+    perform pg_advisory_xact_lock(hashtextextended('ibex memories ' || tenant, 0));
+  end if;
+  -- what triggers write from here on must not name the person anew
+  perform set_config('app.actor_id', '', true);
+
+  -- which tables depend on the subject, and by which columns
+  while place <= cardinality(tables) loop
+    for link in select * from ibex_core.references_to(tables[place]) loop
+      targets := jsonb_set(targets, array[tables[place]::text],
+        coalesce(targets -> tables[place]::text, '[]') || to_jsonb(link.targets));
+      if link.action = 'c' or link.name = any (followed) then
+        conditions := jsonb_set(conditions, array[link.child::text],
+          to_jsonb(concat_ws(' or ', conditions ->> link.child::text, link.condition)));
+        memberships := jsonb_set(memberships, array[link.child::text],
+          to_jsonb(concat_ws(' or ', memberships ->> link.child::text, link.membership)));
+        if link.child <> all (tables) then
+          tables := tables || link.child;
+        end if;
+      elsif link.action = 'n' then
+        emptied := jsonb_set(emptied, array[link.child::text], coalesce(emptied -> link.child::text, '[]')
+          || jsonb_build_object('condition', link.condition, 'columns', link.emptied));
+      end if;
+    end loop;
+    place := place + 1;
+  end loop;
+
+  -- their rows, locked from the subject on, so that none can be added to what is found; anew until there are no more
+  loop
+    has_grown := false;
+    foreach relation in array tables loop
+      statement := format('select jsonb_build_object(''rows'', count(*)%s) from (select %s from %s where %s and (%s) for update) as row',
+        (select string_agg(format(', %L, jsonb_agg(%I)', name, name), '')
+          from (select distinct jsonb_array_elements_text(targets -> relation::text) as name) as target),
+        (select string_agg(format('%I', name), ', ')
+          from (select distinct jsonb_array_elements_text(targets -> relation::text) as name) as target),
+        relation::regclass,
+        case when exists (select from pg_attribute where attrelid = relation and attname = 'org_id' and not attisdropped)
+          then 'org_id = $1' else 'true' end,
+        conditions ->> relation::text);
+      loop
+        execute statement into rows_found using tenant, found, subject, subject::uuid;
+        exit when rows_found -> 'rows' = coalesce(found #> array[relation::text, 'rows'], '0');
+        found := jsonb_set(found, array[relation::text], rows_found);
+        has_grown := true;
+        -- the rows of a table that refers to itself lead to others at once
+        exit when position(relation::text in conditions ->> relation::text) = 0;
+      end loop;
+      if relation = root and found = '{}' then
+        perform set_config('app.actor_id', coalesce(actor, ''), true);
+        return null;
+      end if;
+    end loop;
+    exit when not has_grown;
+  end loop;
+  memory_ids := array(select jsonb_array_elements_text(found #> array['ibex_core.memories'::regclass::oid::text, 'id']));
+  session_ids := array(select jsonb_array_elements_text(found #> array['ibex_core.sessions'::regclass::oid::text, 'id']));
+
+  select count(*) into standing from ibex_core.legal_holds as hold
+  where hold.org_id = tenant and hold.released_at is null and (
+    hold.subject_id = tenant
+    or exists (select from jsonb_each(found) where value -> 'id' ? hold.subject_id::text)
+    or exists (select from ibex_core.memories where org_id = tenant and id = any (memory_ids)
+      and hold.subject_id in (user_id, agent_id))
+    or exists (select from ibex_core.sessions where org_id = tenant and id = any (session_ids)
+      and hold.subject_id in (user_id, agent_id)));
+  if standing > 0 then
+    raise restrict_violation using message = format('%s legal hold(s) stand', standing), schema = 'ibex_core',
+      table = case when is_user then 'users' else 'memories' end,
+      constraint = case when is_user then 'users' else 'memories' end || '_legal_hold_check';
+  end if;
+
+  new.reason := regexp_replace(new.reason, subject, '00000000-0000-0000-0000-000000000000', 'gi');
+  new.erased_by_type := nullif(current_setting('app.actor_type', true), '');
+  new.erased_by := nullif(regexp_replace(actor, subject, '00000000-0000-0000-0000-000000000000', 'gi'), '');
+  if not (new.tables ->> 'allow_relearning')::boolean then
+    insert into ibex_core.memory_tombstones (org_id, content_hash, reason)
+    select tenant, hash, new.reason from (
+      select content_hash::text as hash from ibex_core.memories where org_id = tenant and id = any (memory_ids)
+      union
+      select ibex_core.memory_content_hash(content) from ibex_core.memory_versions
+      where org_id = tenant and memory_id = any (memory_ids)
+    ) as erased on conflict (org_id, content_hash) do nothing;
+    get diagnostics changed = row_count;
+    new.tombstones := changed;
+  end if;
+
+  -- what stays: references emptied, and of a user every other mention taken out, one update a table
+  for link in
+    select class.oid, class.oid::regclass as name, case when class.oid = 'ibex_core.organizations'::regclass then 'id' else 'org_id' end as tenant_column
+    from pg_class as class
+    where class.relkind in ('r', 'p') and not class.relispartition and (emptied ? class.oid::text or is_user
+      and (class.oid = 'ibex_core.organizations'::regclass or exists (select from pg_attribute
+        where attrelid = class.oid and attname = 'org_id' and atttypid = 'uuid'::regtype and not attisdropped)))
+  loop
+    held_columns := array[]::text[];
+    if is_user then
+      execute coalesce((select format('select array_remove(array[%s], null) from %s where %I = $1 and (%s) is not true',
+          string_agg(format('case when bool_or(%s) then %L end', condition, mention.name), ', '), link.name,
+          link.tenant_column, coalesce(memberships ->> link.oid::text, 'false'))
+        from ibex_core.mentions_in(link.oid) as mention having count(*) > 0), 'select ''{}''::text[]')
+      into held_columns using tenant, found, subject, subject::uuid;
+    end if;
+    select array_agg(assignment), array_agg(condition) into assignments, tests from (
+      select format('%I = case when %s then null else %1$I end', name, string_agg(condition, ' or ')) as assignment,
+        string_agg(condition, ' or ') as condition
+      from jsonb_to_recordset(emptied -> link.oid::text) as key (condition text, columns text[]), unnest(columns) as name
+      group by name
+      union all
+      select format('%s = case when %s then %s else %1$s end', name, condition, replacement), condition
+      from ibex_core.mentions_in(link.oid) where name = any (held_columns)
+    ) as change;
+    continue when assignments is null;
+    execute format('update %s set %s where %I = $1 and (%s) and (%s) is not true', link.name,
+      array_to_string(assignments, ', '), link.tenant_column, array_to_string(tests, ' or '),
+      coalesce(memberships ->> link.oid::text, 'false'))
+    using tenant, found, subject, subject::uuid;
+    get diagnostics changed = row_count;
+    if changed > 0 then
+      counts := jsonb_set(counts, array[link.oid::text], jsonb_build_object('cleared', changed));
+      new.cleared := new.cleared + changed;
+    end if;
+  end loop;
+
+  for place in reverse cardinality(tables) .. 1 loop
+    relation := tables[place];
+    changed := found #>> array[relation::text, 'rows'];
+    continue when coalesce(changed, 0) = 0;
+    execute format('delete from %s where %s and (%s)', relation::regclass,
+      case when exists (select from pg_attribute where attrelid = relation and attname = 'org_id' and not attisdropped)
+        then 'org_id = $1' else 'true' end,
+      conditions ->> relation::text)
+    using tenant, found, subject, subject::uuid;
+    counts := jsonb_set(counts, array[relation::text],
+      coalesce(counts -> relation::text, '{}') || jsonb_build_object('deleted', changed));
+    new.deleted := new.deleted + changed;
+  end loop;
+
+  perform set_config('app.actor_id', coalesce(actor, ''), true);
+  new.tables := coalesce((
+    select jsonb_agg(jsonb_build_object('table', key::oid::regclass::text,
+      'deleted', coalesce(value -> 'deleted', '0'), 'cleared', coalesce(value -> 'cleared', '0'))
+      order by key::oid::regclass::text collate "C")
+    from jsonb_each(counts)), '[]');
+  return new;
+end
+$function$;
+grant execute on function ibex_core.carry_out_erasure() to ibex_eraser;
+comment on function ibex_core.carry_out_erasure() is 'Erases what a new receipt names: walks the foreign keys of the catalogue, deletes what depends, takes the id out of the rest.';
 CREATE OR REPLACE FUNCTION ibex_core.check_order_status()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -308,6 +505,48 @@ begin
 end
 $function$;
 comment on function ibex_core.choose_default_template() is 'Makes the first template of a role its default.';
+CREATE OR REPLACE FUNCTION ibex_core.count_memory_votes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+declare
+  voted refcursor;
+  memory record;
+begin
+  case tg_op
+    when 'INSERT' then open voted for select distinct org_id, memory_id from come order by org_id, memory_id;
+    when 'DELETE' then open voted for select distinct org_id, memory_id from gone order by org_id, memory_id;
+    when 'UPDATE' then open voted for
+      select org_id, memory_id from gone union select org_id, memory_id from come order by org_id, memory_id;
+  end case;
+  loop
+    fetch voted into memory;
+    exit when not found;
+    if tg_op <> 'DELETE' then
+      insert into ibex_core.memory_usage (org_id, memory_id) values (memory.org_id, memory.memory_id)
+        on conflict (org_id, memory_id) do nothing;
+    end if;
+    perform from ibex_core.memory_usage
+    where org_id = memory.org_id and memory_id = memory.memory_id for no key update;
+    update ibex_core.memory_usage set
+      positive_votes = votes.positive,
+      negative_votes = votes.negative,
+      usefulness_score = (votes.positive + 1) / (votes.positive + votes.negative + 2)::real
+    from (
+      select count(*) filter (where vote = 'positive') as positive, count(*) filter (where vote = 'negative') as negative
+      from ibex_core.memory_votes where org_id = memory.org_id and memory_id = memory.memory_id
+    ) as votes
+    where org_id = memory.org_id and memory_id = memory.memory_id
+      and (positive_votes, negative_votes) is distinct from (votes.positive, votes.negative);
+  end loop;
+  close voted;
+  return null;
+end
+$function$;
+comment on function ibex_core.count_memory_votes() is 'Counts the votes of the memories that a statement voted on, and derives how useful they are.';
 CREATE OR REPLACE FUNCTION ibex_core.count_messages()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -377,6 +616,91 @@ grant execute on function ibex_core.current_org_id() to ibex_app;
 grant execute on function ibex_core.current_org_id() to ibex_search;
 grant execute on function ibex_core.current_org_id() to ibex_system;
 comment on function ibex_core.current_org_id() is 'The tenant of the session: the setting app.current_org_id, or null without one.';
+CREATE OR REPLACE FUNCTION ibex_core.erase_organization(tenant uuid, why text)
+ RETURNS SETOF ibex_core.organization_erasures
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  former constant text := current_setting('app.current_org_id', true);
+  relation regclass;
+  standing bigint;
+  counted bigint;
+  total bigint := 1;
+  tables jsonb := '[]';
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise feature_not_supported using message = 'erasure takes a read committed transaction';
+  end if;
+  -- the policies of this tenant hold what follows
+  perform set_config('app.current_org_id', tenant::text, true);
+  perform pg_advisory_xact_lock_shared(hashtextextended('ibex legal holds ' || tenant, 0));
+  -- every row that is added refers to this one, and waits
+  perform from ibex_core.organizations where id = tenant for update;
+  if not found then
+    perform set_config('app.current_org_id', coalesce(former, ''), true);
+    return;
+  end if;
+  select count(*) into standing from ibex_core.legal_holds where org_id = tenant and released_at is null;
+  if standing > 0 then
+    raise restrict_violation using message = format('%s legal hold(s) stand', standing), schema = 'ibex_core',
+      table = 'organizations', constraint = 'organizations_legal_hold_check';
+  end if;
+  for relation in
+    select class.oid from pg_class as class join pg_attribute on attrelid = class.oid
+    where class.relkind in ('r', 'p') and not class.relispartition
+      and attname = 'org_id' and atttypid = 'uuid'::regtype and not attisdropped
+    order by class.oid::regclass::text collate "C"
+  loop
+    execute format('select count(*) from (select from %s where org_id = $1 for update) as row', relation)
+    into counted using tenant;
+    if counted > 0 then
+      total := total + counted;
+      tables := tables || jsonb_build_object('table', relation::text, 'deleted', counted, 'cleared', 0);
+    end if;
+  end loop;
+  delete from ibex_core.organizations where id = tenant;
+  for relation in select (jsonb_array_elements(tables) ->> 'table')::regclass loop
+    -- what has no foreign key to the organization; and what a trigger has put there meanwhile
+    execute format('delete from %s where org_id = $1', relation) using tenant;
+  end loop;
+  tables := tables || jsonb_build_object('table', 'ibex_core.organizations', 'deleted', 1, 'cleared', 0);
+  perform set_config('app.current_org_id', coalesce(former, ''), true);
+  return query insert into ibex_core.organization_erasures (subject_hash, reason, erased_by_type, erased_by, tables, deleted)
+  values (encode(sha256(convert_to(tenant::text, 'UTF8')), 'hex'), why, nullif(current_setting('app.actor_type', true), ''),
+    nullif(current_setting('app.actor_id', true), ''), tables, total)
+  returning *;
+end
+$function$;
+grant execute on function ibex_core.erase_organization(uuid,text) to ibex_system;
+alter function ibex_core.erase_organization(uuid,text) owner to ibex_eraser;
+comment on function ibex_core.erase_organization(uuid,text) is 'Erases an organization with all its rows; without a row there was none.';
+CREATE OR REPLACE FUNCTION ibex_core.erase_subject(kind text, subject uuid, why text, include_derived boolean, allow_relearning boolean)
+ RETURNS SETOF ibex_core.erasure_receipts
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if ibex_core.current_org_id() is null then
+    raise insufficient_privilege using message = 'nothing is erased without a tenant';
+  end if;
+  -- with an older snapshot it would neither see what was added nor a hold that was placed before it began to wait
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise feature_not_supported using message = 'erasure takes a read committed transaction';
+  end if;
+  return query insert into ibex_core.erasure_receipts (org_id, subject_type, subject_hash, reason, tables)
+  values (ibex_core.current_org_id(), kind, encode(sha256(convert_to(subject::text, 'UTF8')), 'hex'), why,
+    jsonb_build_object('subject_id', subject, 'include_derived', include_derived, 'allow_relearning', allow_relearning))
+  returning *;
+end
+$function$;
+grant execute on function ibex_core.erase_subject(text,uuid,text,boolean,boolean) to ibex_app;
+alter function ibex_core.erase_subject(text,uuid,text,boolean,boolean) owner to ibex_eraser;
+comment on function ibex_core.erase_subject(text,uuid,text,boolean,boolean) is 'Erases a memory or a user of the tenant; without a row there was none.';
 CREATE OR REPLACE FUNCTION ibex_core.give_back_inventory()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -397,6 +721,64 @@ begin
 end
 $function$;
 comment on function ibex_core.give_back_inventory() is 'Gives back to the inventory what a cancelled order took from it, in the order that place_order() locks products in.';
+CREATE OR REPLACE FUNCTION ibex_core.guard_legal_hold()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('ibex legal holds ' || new.org_id, 0));
+    if not (case new.subject_type
+      when 'organization' then new.subject_id = new.org_id
+      when 'user' then exists (select from ibex_core.users where org_id = new.org_id and id = new.subject_id)
+      when 'agent' then exists (select from ibex_core.agents where org_id = new.org_id and id = new.subject_id)
+      when 'memory' then exists (select from ibex_core.memories where org_id = new.org_id and id = new.subject_id)
+      else true end)
+    then
+      raise foreign_key_violation using message = 'the subject of the hold does not exist',
+        schema = 'ibex_core', table = 'legal_holds', constraint = 'legal_holds_subject_id_fkey';
+    end if;
+    return new;
+  end if;
+  if tg_op = 'DELETE' then
+    if old.released_at is null then
+      raise restrict_violation using message = '1 legal hold stands',
+        schema = 'ibex_core', table = 'legal_holds', constraint = 'legal_holds_legal_hold_check';
+    end if;
+    return old;
+  end if;
+  -- deeper than 1 is the work of an erasure, which takes the id of a person out
+  if pg_trigger_depth() < 2 and (old.released_at is not null
+    or (new.subject_type, new.subject_id, new.reason, new.placed_by, new.created_at)
+      is distinct from (old.subject_type, old.subject_id, old.reason, old.placed_by, old.created_at)) then
+    raise insufficient_privilege using message = 'a legal hold is released once and changed never: place a new one instead',
+      schema = 'ibex_core', table = 'legal_holds';
+  end if;
+  return new;
+end
+$function$;
+comment on function ibex_core.guard_legal_hold() is 'Looks up what a hold is placed for, and lets a hold be released, but neither changed nor deleted while it stands.';
+CREATE OR REPLACE FUNCTION ibex_core.keep_embedding_model()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  model text;
+begin
+  perform pg_catalog.pg_advisory_xact_lock_shared(pg_catalog.hashtextextended('ibex memories ' || new.org_id, 0));
+  select embedding_model into model from ibex_core.organizations where id = new.org_id for key share;
+  if model is distinct from new.embedding_model and exists (
+    select from ibex_core.memory_reembeddings where org_id = new.org_id and status = 'completed'
+  ) then
+    raise check_violation using message = 'the memories of the organization are embedded by another model',
+      schema = 'ibex_core', table = 'memories', constraint = 'memories_embedding_model_check';
+  end if;
+  return new;
+end
+$function$;
+comment on function ibex_core.keep_embedding_model() is 'Raises for an embedding of another model than the organization has, from the first change of it on.';
 CREATE OR REPLACE FUNCTION ibex_core.keep_organization_owned()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -517,6 +899,99 @@ $function$;
 grant execute on function ibex_core.lock_memories(uuid,uuid[],uuid[]) to ibex_app;
 grant execute on function ibex_core.lock_memories(uuid,uuid[],uuid[]) to ibex_system;
 comment on function ibex_core.lock_memories(uuid,uuid[],uuid[]) is 'Lets nobody else write memories of the agents of these or of the agents given, and returns these, locked.';
+CREATE OR REPLACE FUNCTION ibex_core.memories_containing(containing jsonb, most integer)
+ RETURNS TABLE(id uuid)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 20
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict error
+declare
+  tenant constant uuid := ibex_core.current_org_id();
+begin
+  return query select memory.id from ibex_core.memories as memory
+    where memory.org_id = tenant and memory.metadata @> containing and memory.deleted_at is null limit most;
+end
+$function$;
+grant execute on function ibex_core.memories_containing(jsonb,integer) to ibex_app;
+alter function ibex_core.memories_containing(jsonb,integer) owner to ibex_search;
+comment on function ibex_core.memories_containing(jsonb,integer) is 'Finds memories whose metadata contain these keys and values, in no order.';
+CREATE OR REPLACE FUNCTION ibex_core.memories_with_words(words tsquery, any_status text[], only_ids uuid[], only_agent uuid, only_user uuid, only_session uuid, any_category text[], any_source text[], any_tier text[], least_confidence real, least_importance integer, since timestamp with time zone, before timestamp with time zone, about text, containing jsonb, any_tag text[], all_tags text[], most integer)
+ RETURNS TABLE(id uuid)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 20
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict error
+declare
+  tenant constant uuid := ibex_core.current_org_id();
+begin
+  return query select memory.id from ibex_core.memories as memory
+    where memory.org_id = tenant and memory.search_vector @@ words
+      and memory.deleted_at is null and (memory.expires_at is null or memory.expires_at > now())
+      and memory.status = any (any_status)
+      and (only_ids is null or memory.id = any (only_ids))
+      and (only_agent is null or memory.agent_id = only_agent or memory.agent_id is null)
+      and (only_user is null or memory.user_id = only_user)
+      and (only_session is null or memory.session_id = only_session)
+      and (any_category is null or memory.category = any (any_category))
+      and (any_source is null or memory.source = any (any_source))
+      and (any_tier is null or memory.tier = any (any_tier))
+      and (least_confidence is null or memory.confidence >= least_confidence)
+      and (least_importance is null or memory.importance >= least_importance)
+      and (since is null or memory.created_at >= since)
+      and (before is null or memory.created_at < before)
+      and (about is null or memory.subject = about)
+      and (containing is null or memory.metadata @> containing)
+      and (any_tag is null or exists (select from ibex_core.memory_tags as tagged
+        where tagged.org_id = tenant and tagged.memory_id = memory.id and tagged.tag = any (any_tag)))
+      and (all_tags is null or (select count(*) from ibex_core.memory_tags as tagged
+        where tagged.org_id = tenant and tagged.memory_id = memory.id and tagged.tag = any (all_tags)) = cardinality(all_tags))
+    limit most;
+end
+$function$;
+grant execute on function ibex_core.memories_with_words(tsquery,text[],uuid[],uuid,uuid,uuid,text[],text[],text[],real,integer,timestamp with time zone,timestamp with time zone,text,jsonb,text[],text[],integer) to ibex_app;
+alter function ibex_core.memories_with_words(tsquery,text[],uuid[],uuid,uuid,uuid,text[],text[],text[],real,integer,timestamp with time zone,timestamp with time zone,text,jsonb,text[],text[],integer) owner to ibex_search;
+comment on function ibex_core.memories_with_words(tsquery,text[],uuid[],uuid,uuid,uuid,text[],text[],text[],real,integer,timestamp with time zone,timestamp with time zone,text,jsonb,text[],text[],integer) is 'Finds memories that match a query of words, in no order.';
+CREATE OR REPLACE FUNCTION ibex_core.memory_content_hash(content text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN encode(sha256(convert_to(btrim(regexp_replace(NORMALIZE(content, NFC), '[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+'::text, ' '::text, 'g'::text)), 'UTF8'::name)), 'hex'::text);
+grant execute on function ibex_core.memory_content_hash(text) to ibex_eraser;
+comment on function ibex_core.memory_content_hash(text) is 'The SHA-256 of a normalised content: content_hash of memories.';
+CREATE OR REPLACE FUNCTION ibex_core.mentions_in(relation oid)
+ RETURNS TABLE(name text, condition text, replacement text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select quote_ident(attname),
+    format(case when kind = 'uuid' then '%I = $3::uuid' when kind = 'uuid[]' then '$3::uuid = any (%I)'
+      else '%I::text ~* $3' end, attname),
+    format(case when kind = 'uuid' then '%2$s::uuid' when kind = 'uuid[]' then 'array_replace(%1$I, $3::uuid, %2$s::uuid)'
+      else 'regexp_replace(%1$I::text, $3, %2$s, ''gi'')::%3$s' end, attname,
+      case when is_unique then 'gen_random_uuid()::text' else '''00000000-0000-0000-0000-000000000000''' end,
+      format_type(atttypid, atttypmod))
+  from pg_attribute
+  join pg_type as own on own.oid = atttypid
+  cross join lateral (
+    select format_type(coalesce(nullif(own.typbasetype, 0), own.oid), null) as kind, exists (
+      select from pg_index where indrelid = attrelid and indisunique and attnum = any (indkey)
+    ) as is_unique
+  ) as column_kind
+  where attrelid = relation and attnum > 0 and not attisdropped and attgenerated = '' and attidentity = ''
+    and (kind in ('uuid', 'text', 'character varying', 'character', 'json', 'jsonb',
+      'uuid[]', 'text[]', 'character varying[]', 'json[]', 'jsonb[]') or own.typcategory = 'S' and own.typtype <> 'e')
+    and kind not in ('name', '"char"')
+    and (relation = 'ibex_core.organizations'::regclass and attname <> 'id' or attname <> 'org_id')
+    and not exists (select from pg_constraint where conrelid = relation and contype = 'f' and attnum = any (conkey))
+$function$;
+grant execute on function ibex_core.mentions_in(oid) to ibex_eraser;
+comment on function ibex_core.mentions_in(oid) is 'The columns of a table that can hold an id without a foreign key, and what takes it out of them.';
 CREATE OR REPLACE FUNCTION ibex_core.merge_memories(tenant uuid, ids uuid[], holder_id uuid)
  RETURNS SETOF ibex_core.memories
  LANGUAGE plpgsql
@@ -643,6 +1118,30 @@ $function$;
 grant execute on function ibex_core.nearest_memories(uuid,uuid,text,public.vector,text,integer,boolean) to ibex_app;
 grant execute on function ibex_core.nearest_memories(uuid,uuid,text,public.vector,text,integer,boolean) to ibex_system;
 comment on function ibex_core.nearest_memories(uuid,uuid,text,public.vector,text,integer,boolean) is 'Finds the active memories of an agent and a model nearest to a vector, of one category or all.';
+CREATE OR REPLACE FUNCTION ibex_core.notify_hot_memories()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  channel constant text := 'ibex_core.hot_memories';
+begin
+  if pg_try_advisory_lock(hashtextextended(channel, 0)) then
+    perform pg_advisory_unlock(hashtextextended(channel, 0));
+    if channel not in (select pg_listening_channels()) then
+      return null;
+    end if;
+  end if;
+  if tg_op <> 'INSERT' then
+    perform pg_notify(channel, concat_ws(':', old.org_id, old.agent_id));
+  end if;
+  if tg_op <> 'DELETE' then
+    perform pg_notify(channel, concat_ws(':', new.org_id, new.agent_id));
+  end if;
+  return null;
+end
+$function$;
+comment on function ibex_core.notify_hot_memories() is 'Tells those who cache the best memories of an agent that they changed: organization and agent, nothing else.';
 CREATE OR REPLACE FUNCTION ibex_core.number_message()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -825,6 +1324,34 @@ $function$;
 grant execute on function ibex_core.publish_directive(uuid,uuid,text,uuid,text) to ibex_app;
 grant execute on function ibex_core.publish_directive(uuid,uuid,text,uuid,text) to ibex_system;
 comment on function ibex_core.publish_directive(uuid,uuid,text,uuid,text) is 'Adds a version to the directive of an agent, which it makes if there is none, and activates it; the active version unchanged when the content is the same; nothing without such an agent.';
+CREATE OR REPLACE FUNCTION ibex_core.references_to(parent oid)
+ RETURNS TABLE(child oid, name text, action "char", condition text, membership text, emptied text[], targets text[])
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select key.conrelid, key.conrelid::regclass || '.' || pair.first, key.confdeltype,
+    case when pair.count = 1 then format('%s = any (%s)', pair.columns, pair.found)
+      else format('(%s) in (select * from unnest(%s))', pair.columns, pair.found) end,
+    format('(%s) in (select * from unnest(%s))', pair.columns, pair.found),
+    array(select attname::text from pg_attribute where attrelid = key.conrelid and attname <> 'org_id'
+      and attnum = any (case when cardinality(key.confdelsetcols) > 0 then key.confdelsetcols else key.conkey end)),
+    pair.targets
+  from pg_constraint as key cross join lateral (
+    select count(*) as count, min(own.attname::text) as first,
+      string_agg(quote_ident(own.attname), ', ' order by place) as columns,
+      string_agg(format('array(select value::%s from jsonb_array_elements_text($2 #> %L) as value)',
+        format_type(target.atttypid, null), array[parent::text, target.attname]), ', ' order by place) as found,
+      array_agg(target.attname::text order by place) as targets
+    from unnest(key.conkey, key.confkey) with ordinality as pair (own, target, place)
+    join pg_attribute as own on own.attrelid = key.conrelid and own.attnum = pair.own
+    join pg_attribute as target on target.attrelid = key.confrelid and target.attnum = pair.target
+    where own.attname <> 'org_id'
+  ) as pair
+  where key.contype = 'f' and key.confrelid = parent and key.conparentid = 0 and pair.count > 0
+$function$;
+grant execute on function ibex_core.references_to(oid) to ibex_eraser;
+comment on function ibex_core.references_to(oid) is 'The foreign keys to a table: what happens to their rows, and the condition that finds these.';
 CREATE OR REPLACE FUNCTION ibex_core.refuse_account_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -858,6 +1385,33 @@ begin
 end
 $function$;
 comment on function ibex_core.refuse_change() is 'Raises for every UPDATE, DELETE and TRUNCATE of an append-only table but those of foreign keys.';
+CREATE OR REPLACE FUNCTION ibex_core.refuse_checkpoint_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+begin
+  -- deeper than 1 is the work of a foreign key: the row goes with its session
+  if pg_trigger_depth() > 1 then
+    return old;
+  end if;
+  if current_user <> 'ibex_system' or current_setting('app.prune_checkpoints', true) is distinct from 'on' then
+    raise insufficient_privilege
+      using message = 'table "checkpoints" is append-only: insert a new row instead', table = tg_table_name;
+  end if;
+  if old.is_complete and not exists (
+    select from ibex_core.checkpoints
+    where org_id = old.org_id and session_id = old.session_id and turn_index > old.turn_index and is_complete
+  ) then
+    raise insufficient_privilege
+      using message = 'the last complete checkpoint of a session is what a resume needs: it is never pruned', table = tg_table_name;
+  end if;
+  return old;
+end
+$function$;
+comment on function ibex_core.refuse_checkpoint_delete() is 'Raises for every DELETE of a checkpoint but those of foreign keys, and of the system role where app.prune_checkpoints is on and the session has a later complete one.';
 CREATE OR REPLACE FUNCTION ibex_core.refuse_erased_memory()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -875,6 +1429,42 @@ begin
 end
 $function$;
 comment on function ibex_core.refuse_erased_memory() is 'Raises for a memory whose content was erased.';
+CREATE OR REPLACE FUNCTION ibex_core.refuse_held_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  tenant uuid;
+  subjects uuid[];
+  standing bigint;
+begin
+  -- the name is an argument: that of the trigger's table would be a partition's
+  if tg_argv[0] = 'organizations' then
+    tenant := old.id;
+  elsif tg_argv[0] = 'memories' then
+    tenant := old.org_id;
+    subjects := array[old.id, old.user_id, old.agent_id];
+  elsif tg_argv[0] = 'sessions' then
+    tenant := old.org_id;
+    subjects := array[old.user_id, old.agent_id];
+  else
+    tenant := old.org_id;
+    subjects := array[old.id];
+  end if;
+  perform pg_catalog.pg_advisory_xact_lock_shared(pg_catalog.hashtextextended('ibex legal holds ' || tenant, 0));
+  select count(*) into standing from ibex_core.legal_holds
+  where org_id = tenant and released_at is null and subject_id = any (subjects || tenant);
+  if standing > 0 then
+    raise restrict_violation
+      using message = pg_catalog.format('%s legal hold(s) stand', standing),
+      schema = 'ibex_core', table = tg_argv[0], constraint = tg_argv[0] || '_legal_hold_check';
+  end if;
+  return old;
+end
+$function$;
+comment on function ibex_core.refuse_held_delete() is 'Refuses to delete what a legal hold stands for: the row, whom it is about, or its organization.';
 CREATE OR REPLACE FUNCTION ibex_core.roll_back_directive(org uuid, agent uuid, target integer)
  RETURNS SETOF ibex_core.directive_versions
  LANGUAGE plpgsql
@@ -906,6 +1496,38 @@ $function$;
 grant execute on function ibex_core.roll_back_directive(uuid,uuid,integer) to ibex_app;
 grant execute on function ibex_core.roll_back_directive(uuid,uuid,integer) to ibex_system;
 comment on function ibex_core.roll_back_directive(uuid,uuid,integer) is 'Activates an older version of the directive of an agent, the one before the active one when none is given; nothing without such a version.';
+CREATE OR REPLACE FUNCTION ibex_core.run_untrusted(signed_tenant text, statement text, most_rows integer, most_bytes bigint, OUT lines text[], OUT is_truncated boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'ibex_core', 'public', 'pg_temp'
+AS $function$
+declare
+  line text;
+  size bigint := 0;
+begin
+  perform pg_catalog.set_config('app.signed_tenant', signed_tenant, true);
+  lines := '{}';
+  is_truncated := false;
+  for line in execute pg_catalog.format(E'select pg_catalog.row_to_json(untrusted) from (%s
+) as untrusted', statement) loop
+    size := size + pg_catalog.octet_length(line);
+    if pg_catalog.cardinality(lines) = most_rows or size > most_bytes then
+      is_truncated := true;
+      exit;
+    end if;
+    lines := lines || line;
+  end loop;
+  -- a lock of the session would outlive the transaction
+  perform pg_catalog.pg_advisory_unlock_all();
+exception when query_canceled or others then
+  perform pg_catalog.pg_advisory_unlock_all();
+  raise;
+end
+$function$;
+grant execute on function ibex_core.run_untrusted(text,text,integer,bigint) to ibex_app;
+alter function ibex_core.run_untrusted(text,text,integer,bigint) owner to ibex_untrusted;
+comment on function ibex_core.run_untrusted(text,text,integer,bigint) is 'Runs one query that nobody has read, for the tenant that was signed, and returns its rows as JSON.';
 CREATE OR REPLACE FUNCTION ibex_core.search_canon_items(query text, project uuid, persona uuid, any_type text[], any_tag text[], active_only boolean, most integer)
  RETURNS TABLE(id uuid)
  LANGUAGE plpgsql
@@ -930,6 +1552,68 @@ $function$;
 grant execute on function ibex_core.search_canon_items(text,uuid,uuid,text[],text[],boolean,integer) to ibex_app;
 alter function ibex_core.search_canon_items(text,uuid,uuid,text[],text[],boolean,integer) owner to ibex_search;
 comment on function ibex_core.search_canon_items(text,uuid,uuid,text[],text[],boolean,integer) is 'Finds the canon items of a project whose title, body or terms match, newest first.';
+CREATE OR REPLACE FUNCTION ibex_core.search_memories(query text, language text, any_status text[], only_ids uuid[], only_agent uuid, only_user uuid, only_session uuid, any_category text[], any_source text[], any_tier text[], least_confidence real, least_importance integer, since timestamp with time zone, before timestamp with time zone, about text, containing jsonb, any_tag text[], all_tags text[], most integer)
+ RETURNS TABLE(id uuid, rank real, coverage real, skipped real)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 20
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict error
+declare
+  tenant constant uuid := ibex_core.current_org_id();
+begin
+  return query with word as materialized (
+    select entry.lexeme, ('''' || replace(replace(entry.lexeme, '\', '\\'), '''', '''''') || '''')::tsquery as term
+    from unnest(ibex_core.words_of(language, query)) as entry
+    order by entry.positions[1] limit 32
+  ), hit as materialized (
+    select word.lexeme, found.id from word
+    cross join lateral ibex_core.memories_with_words(word.term, any_status, only_ids, only_agent, only_user, only_session, any_category,
+  any_source, any_tier, least_confidence, least_importance, since, before,
+  about, containing, any_tag, all_tags, 1001) as found
+  ), frequency as materialized (
+    select counted.lexeme, counted.term, ln(1 + scope.size::float8 / greatest(counted.hits, 1)) as weight,
+      counted.hits <= 1000 and sum(counted.hits) over (order by counted.hits, counted.lexeme) <= 3000 as is_rare
+    from (
+      select word.lexeme, word.term, (select count(*) from hit where hit.lexeme = word.lexeme) as hits from word
+    ) as counted, (
+      select greatest(count(*), 1) as size from (
+        select from ibex_core.memories as memory
+        where memory.org_id = tenant and memory.status = 'active' and memory.deleted_at is null limit 1001
+      ) as active
+    ) as scope
+  ), total as materialized (
+    select sum(frequency.weight) as weight,
+      coalesce(sum(frequency.weight) filter (where not frequency.is_rare), 0) as skipped,
+      case when count(*) filter (where not frequency.is_rare) > 1
+        then (string_agg(frequency.term::text, ' & ') filter (where not frequency.is_rare))::tsquery end as frequent
+    from frequency
+  ), candidate as (
+    select hit.id from hit join frequency on frequency.lexeme = hit.lexeme where frequency.is_rare
+    union
+    (select hit.id from hit join frequency on frequency.lexeme = hit.lexeme where not frequency.is_rare limit most)
+    union
+    select found.id from total
+    cross join lateral ibex_core.memories_with_words(total.frequent, any_status, only_ids, only_agent, only_user, only_session, any_category,
+  any_source, any_tier, least_confidence, least_importance, since, before,
+  about, containing, any_tag, all_tags, 1001) as found
+    where total.frequent is not null
+  )
+  select memory.id, (held.weight / (1 + ln(length(memory.search_vector))))::real, (held.weight / total.weight)::real,
+    total.skipped::real
+  from candidate cross join total cross join lateral (
+    select memory.id, memory.search_vector from ibex_core.memories as memory
+    where memory.org_id = tenant and memory.id = candidate.id offset 0
+  ) as memory cross join lateral (
+    select sum(frequency.weight) as weight from frequency where memory.search_vector @@ frequency.term
+  ) as held
+  order by 2 desc, 1 limit most;
+end
+$function$;
+grant execute on function ibex_core.search_memories(text,text,text[],uuid[],uuid,uuid,uuid,text[],text[],text[],real,integer,timestamp with time zone,timestamp with time zone,text,jsonb,text[],text[],integer) to ibex_app;
+alter function ibex_core.search_memories(text,text,text[],uuid[],uuid,uuid,uuid,text[],text[],text[],real,integer,timestamp with time zone,timestamp with time zone,text,jsonb,text[],text[],integer) owner to ibex_search;
+comment on function ibex_core.search_memories(text,text,text[],uuid[],uuid,uuid,uuid,text[],text[],text[],real,integer,timestamp with time zone,timestamp with time zone,text,jsonb,text[],text[],integer) is 'Finds the memories that hold words of a text, best first: rank orders them, coverage is the share of the text, 0 to 1.';
 CREATE OR REPLACE FUNCTION ibex_core.search_rag_documents(query text, any_document text[], most integer)
  RETURNS TABLE(id uuid, rank real)
  LANGUAGE plpgsql
@@ -951,6 +1635,42 @@ $function$;
 grant execute on function ibex_core.search_rag_documents(text,text[],integer) to ibex_app;
 alter function ibex_core.search_rag_documents(text,text[],integer) owner to ibex_search;
 comment on function ibex_core.search_rag_documents(text,text[],integer) is 'Finds the chunks of documents that hold any word of a text, best first.';
+CREATE OR REPLACE FUNCTION ibex_core.sign_tenant(lifetime interval)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  message constant text := concat_ws('.', ibex_core.current_org_id(),
+    ceil(extract(epoch from clock_timestamp() + least(lifetime, interval '5 minutes')))::bigint, pg_backend_pid());
+begin
+  if ibex_core.current_org_id() is null then
+    return null;
+  end if;
+  return concat_ws('.', message, ibex_core.tenant_signature(message));
+end
+$function$;
+grant execute on function ibex_core.sign_tenant(interval) to ibex_app;
+comment on function ibex_core.sign_tenant(interval) is 'Signs the tenant of the session, for this connection and for as long as asked, five minutes at most.';
+CREATE OR REPLACE FUNCTION ibex_core.signed_org_id()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  parts constant text[] := string_to_array(current_setting('app.signed_tenant', true), '.');
+begin
+  if parts[4] = ibex_core.tenant_signature(array_to_string(parts[1:3], '.')) and cardinality(parts) = 4
+    and parts[2]::bigint > extract(epoch from clock_timestamp()) and parts[3]::integer = pg_backend_pid() then
+    return parts[1]::uuid;
+  end if;
+  return null;
+end
+$function$;
+grant execute on function ibex_core.signed_org_id() to ibex_untrusted;
+comment on function ibex_core.signed_org_id() is 'The tenant that was signed for this connection, or null when the signature is missing, wrong or too old.';
 CREATE OR REPLACE FUNCTION ibex_core.take_in_memory(was ibex_core.memories, taken ibex_core.memories)
  RETURNS ibex_core.memories
  LANGUAGE plpgsql
@@ -987,17 +1707,38 @@ $function$;
 grant execute on function ibex_core.take_in_memory(ibex_core.memories,ibex_core.memories) to ibex_app;
 grant execute on function ibex_core.take_in_memory(ibex_core.memories,ibex_core.memories) to ibex_system;
 comment on function ibex_core.take_in_memory(ibex_core.memories,ibex_core.memories) is 'Gives a memory what another one of the same meaning has: the higher scores, all sources and metadata.';
+CREATE OR REPLACE FUNCTION ibex_core.tenant_signature(message text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select encode(sha256(outer_key || sha256(inner_key || convert_to(message, 'UTF8'))), 'hex')
+  from ibex_private.tenant_signing_key
+$function$;
+comment on function ibex_core.tenant_signature(text) is 'HMAC-SHA-256 (RFC 2104) of the message; only the functions that share its owner can call it.';
 CREATE OR REPLACE FUNCTION ibex_core.touch_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  new.updated_at := now();
+  if coalesce(current_setting('app.import', true), '') <> 'on' or not pg_has_role('ibex_system', 'usage') then
+    new.updated_at := now();
+  end if;
   return new;
 end
 $function$;
 comment on function ibex_core.touch_updated_at() is 'Sets updated_at; the condition of the trigger says whether the row really changed.';
+CREATE OR REPLACE FUNCTION ibex_core.words_of(language text, content text)
+ RETURNS tsvector
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE language WHEN 'english'::text THEN to_tsvector('english'::regconfig, content) WHEN 'simple'::text THEN to_tsvector('simple'::regconfig, content) WHEN 'arabic'::text THEN to_tsvector('arabic'::regconfig, content) WHEN 'armenian'::text THEN to_tsvector('armenian'::regconfig, content) WHEN 'basque'::text THEN to_tsvector('basque'::regconfig, content) WHEN 'catalan'::text THEN to_tsvector('catalan'::regconfig, content) WHEN 'danish'::text THEN to_tsvector('danish'::regconfig, content) WHEN 'dutch'::text THEN to_tsvector('dutch'::regconfig, content) WHEN 'finnish'::text THEN to_tsvector('finnish'::regconfig, content) WHEN 'french'::text THEN to_tsvector('french'::regconfig, content) WHEN 'german'::text THEN to_tsvector('german'::regconfig, content) WHEN 'greek'::text THEN to_tsvector('greek'::regconfig, content) WHEN 'hindi'::text THEN to_tsvector('hindi'::regconfig, content) WHEN 'hungarian'::text THEN to_tsvector('hungarian'::regconfig, content) WHEN 'indonesian'::text THEN to_tsvector('indonesian'::regconfig, content) WHEN 'irish'::text THEN to_tsvector('irish'::regconfig, content) WHEN 'italian'::text THEN to_tsvector('italian'::regconfig, content) WHEN 'lithuanian'::text THEN to_tsvector('lithuanian'::regconfig, content) WHEN 'nepali'::text THEN to_tsvector('nepali'::regconfig, content) WHEN 'norwegian'::text THEN to_tsvector('norwegian'::regconfig, content) WHEN 'portuguese'::text THEN to_tsvector('portuguese'::regconfig, content) WHEN 'romanian'::text THEN to_tsvector('romanian'::regconfig, content) WHEN 'russian'::text THEN to_tsvector('russian'::regconfig, content) WHEN 'serbian'::text THEN to_tsvector('serbian'::regconfig, content) WHEN 'spanish'::text THEN to_tsvector('spanish'::regconfig, content) WHEN 'swedish'::text THEN to_tsvector('swedish'::regconfig, content) WHEN 'tamil'::text THEN to_tsvector('tamil'::regconfig, content) WHEN 'turkish'::text THEN to_tsvector('turkish'::regconfig, content) WHEN 'yiddish'::text THEN to_tsvector('yiddish'::regconfig, content) ELSE NULL::tsvector END;
+grant execute on function ibex_core.words_of(text,text) to ibex_app;
+grant execute on function ibex_core.words_of(text,text) to ibex_search;
+grant execute on function ibex_core.words_of(text,text) to ibex_system;
+comment on function ibex_core.words_of(text,text) is 'The words of a text in their basic forms, by the rules of its language; null when there is no such language.';
 CREATE OR REPLACE FUNCTION ibex_core.write_memory_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1123,10 +1864,13 @@ alter table ibex_core.agents enable row level security;
 alter table ibex_core.agents force row level security;
 create policy agents_system_access on ibex_core.agents as permissive for all to ibex_system using (true) with check (true);
 create policy agents_tenant_isolation on ibex_core.agents as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy agents_untrusted_read on ibex_core.agents as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.agents to ibex_app;
 grant delete, insert, select on ibex_core.agents to ibex_system;
 grant update (id, created_by, name, slug, tagline, avatar_emoji, status, config, metadata, personality, model_config, memory_config, boundaries, shared_skill_names, custom_skill_names, disabled_skill_names, tags, total_sessions, total_memories, total_tokens_used, last_active_at, created_at, updated_at, deleted_at, team_id) on ibex_core.agents to ibex_app;
 grant update (id, created_by, name, slug, tagline, avatar_emoji, status, config, metadata, personality, model_config, memory_config, boundaries, shared_skill_names, custom_skill_names, disabled_skill_names, tags, total_sessions, total_memories, total_tokens_used, last_active_at, created_at, updated_at, deleted_at, team_id) on ibex_core.agents to ibex_system;
+grant select (org_id, id, name, slug, tagline, status, tags, total_sessions, total_memories, total_tokens_used, last_active_at, created_at, deleted_at, team_id) on ibex_core.agents to ibex_untrusted;
+CREATE TRIGGER agents_refuse_held_delete BEFORE DELETE ON ibex_core.agents FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_held_delete('agents');
 CREATE TRIGGER agents_touch_updated_at BEFORE UPDATE ON ibex_core.agents FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.agents is 'An AI agent of an organization. Its effective skills are (shared + custom) without disabled.';
 comment on column ibex_core.agents.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -1207,6 +1951,7 @@ alter table ibex_core.audit_logs force row level security;
 create policy audit_logs_system_access on ibex_core.audit_logs as permissive for all to ibex_system using (true) with check (true);
 create policy audit_logs_tenant_isolation on ibex_core.audit_logs as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant insert, select on ibex_core.audit_logs to ibex_app;
+grant delete, update on ibex_core.audit_logs to ibex_eraser;
 grant insert, select on ibex_core.audit_logs to ibex_system;
 CREATE TRIGGER audit_logs_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.audit_logs FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
 CREATE TRIGGER audit_logs_refuse_truncate BEFORE TRUNCATE ON ibex_core.audit_logs FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
@@ -1246,11 +1991,13 @@ alter table ibex_core.canon_items force row level security;
 create policy canon_items_search_access on ibex_core.canon_items as permissive for select to ibex_search using (true);
 create policy canon_items_system_access on ibex_core.canon_items as permissive for all to ibex_system using (true) with check (true);
 create policy canon_items_tenant_isolation on ibex_core.canon_items as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy canon_items_untrusted_read on ibex_core.canon_items as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.canon_items to ibex_app;
 grant delete, insert, select on ibex_core.canon_items to ibex_system;
 grant update (id, project_id, role_id, type, title, body, tags, terms, is_active, created_at, updated_at) on ibex_core.canon_items to ibex_app;
 grant select (org_id, id, project_id, role_id, type, tags, is_active, search_vector, created_at) on ibex_core.canon_items to ibex_search;
 grant update (id, project_id, role_id, type, title, body, tags, terms, is_active, created_at, updated_at) on ibex_core.canon_items to ibex_system;
+grant select (org_id, id, project_id, role_id, type, title, body, tags, terms, is_active, created_at) on ibex_core.canon_items to ibex_untrusted;
 CREATE TRIGGER canon_items_touch_updated_at BEFORE UPDATE ON ibex_core.canon_items FOR EACH ROW WHEN (((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.project_id IS DISTINCT FROM new.project_id)) OR (old.role_id IS DISTINCT FROM new.role_id)) OR (old.type IS DISTINCT FROM new.type)) OR (old.title IS DISTINCT FROM new.title)) OR (old.body IS DISTINCT FROM new.body)) OR (old.tags IS DISTINCT FROM new.tags)) OR (old.terms IS DISTINCT FROM new.terms)) OR (old.is_active IS DISTINCT FROM new.is_active)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.canon_items is 'Something that is settled in a project: a decision, a change, a task, a term.';
 comment on column ibex_core.canon_items.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -1292,15 +2039,19 @@ create table ibex_core.checkpoints (
   constraint checkpoints_turn_index_check CHECK ((turn_index >= 0))
 );
 CREATE INDEX checkpoints_org_id_agent_id_idx ON ibex_core.checkpoints USING btree (org_id, agent_id);
+CREATE INDEX checkpoints_org_id_session_id_request_id_turn_index_idx ON ibex_core.checkpoints USING btree (org_id, session_id, request_id, turn_index) WHERE (request_id IS NOT NULL);
 alter table ibex_core.checkpoints enable row level security;
 alter table ibex_core.checkpoints force row level security;
 create policy checkpoints_system_access on ibex_core.checkpoints as permissive for all to ibex_system using (true) with check (true);
 create policy checkpoints_tenant_isolation on ibex_core.checkpoints as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant insert, select on ibex_core.checkpoints to ibex_app;
-grant insert, select on ibex_core.checkpoints to ibex_system;
-CREATE TRIGGER checkpoints_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.checkpoints FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
+grant delete, update on ibex_core.checkpoints to ibex_eraser;
+grant delete, insert, select on ibex_core.checkpoints to ibex_system;
+grant update (id) on ibex_core.checkpoints to ibex_system;
+CREATE TRIGGER checkpoints_refuse_change BEFORE UPDATE ON ibex_core.checkpoints FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
+CREATE TRIGGER checkpoints_refuse_delete BEFORE DELETE ON ibex_core.checkpoints FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_checkpoint_delete();
 CREATE TRIGGER checkpoints_refuse_truncate BEFORE TRUNCATE ON ibex_core.checkpoints FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
-comment on table ibex_core.checkpoints is 'What happened in a turn of a session, and what a resume needs. Append-only.';
+comment on table ibex_core.checkpoints is 'What happened in a turn of a session, and what a resume needs. Append-only, but that the system role prunes turns which no resume needs.';
 comment on column ibex_core.checkpoints.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.checkpoints.turn_index is 'Counts from 0 per session.';
 comment on column ibex_core.checkpoints.messages_hash is 'SHA-256 of the messages that were sent.';
@@ -1333,6 +2084,7 @@ alter table ibex_core.directive_versions force row level security;
 create policy directive_versions_system_access on ibex_core.directive_versions as permissive for all to ibex_system using (true) with check (true);
 create policy directive_versions_tenant_isolation on ibex_core.directive_versions as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant insert, select on ibex_core.directive_versions to ibex_app;
+grant delete, update on ibex_core.directive_versions to ibex_eraser;
 grant insert, select on ibex_core.directive_versions to ibex_system;
 CREATE TRIGGER directive_versions_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.directive_versions FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
 CREATE TRIGGER directive_versions_refuse_truncate BEFORE TRUNCATE ON ibex_core.directive_versions FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
@@ -1406,6 +2158,87 @@ comment on column ibex_core.embedding_models.name is 'As in embedding_model of m
 comment on column ibex_core.embedding_models.duplicate_threshold is 'The cosine similarity from which two memories say the same.';
 comment on column ibex_core.embedding_models.conflict_threshold is 'The cosine similarity from which two memories of one category may contradict each other.';
 comment on column ibex_core.embedding_models.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.erasure_receipts (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  subject_type text not null,
+  subject_hash character(64) not null,
+  reason text not null,
+  erased_by_type text,
+  erased_by text,
+  tables jsonb not null,
+  deleted bigint default 0 not null,
+  cleared bigint default 0 not null,
+  tombstones integer default 0 not null,
+  created_at timestamp with time zone default now() not null,
+  constraint erasure_receipts_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint erasure_receipts_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint erasure_receipts_cleared_check CHECK ((cleared >= 0)),
+  constraint erasure_receipts_deleted_check CHECK ((deleted >= 0)),
+  constraint erasure_receipts_reason_check CHECK (((char_length(reason) >= 1) AND (char_length(reason) <= 1000))),
+  constraint erasure_receipts_subject_hash_check CHECK ((subject_hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint erasure_receipts_subject_type_check CHECK ((subject_type = ANY (ARRAY['memory'::text, 'user'::text]))),
+  constraint erasure_receipts_tables_check CHECK ((jsonb_typeof(tables) = 'array'::text)),
+  constraint erasure_receipts_tombstones_check CHECK ((tombstones >= 0))
+);
+CREATE INDEX erasure_receipts_org_id_subject_hash_idx ON ibex_core.erasure_receipts USING btree (org_id, subject_hash);
+alter table ibex_core.erasure_receipts enable row level security;
+alter table ibex_core.erasure_receipts force row level security;
+create policy erasure_receipts_system_access on ibex_core.erasure_receipts as permissive for all to ibex_system using (true) with check (true);
+create policy erasure_receipts_tenant_isolation on ibex_core.erasure_receipts as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant insert, select on ibex_core.erasure_receipts to ibex_app;
+grant delete, update on ibex_core.erasure_receipts to ibex_eraser;
+grant insert, select on ibex_core.erasure_receipts to ibex_system;
+CREATE TRIGGER erasure_receipts_carry_out BEFORE INSERT ON ibex_core.erasure_receipts FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.carry_out_erasure();
+CREATE TRIGGER erasure_receipts_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.erasure_receipts FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
+CREATE TRIGGER erasure_receipts_refuse_truncate BEFORE TRUNCATE ON ibex_core.erasure_receipts FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
+comment on table ibex_core.erasure_receipts is 'What an erasure of a memory or a user took; holds nothing of them. Written by erase_subject alone. Append-only.';
+comment on column ibex_core.erasure_receipts.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.erasure_receipts.subject_hash is 'SHA-256 of the id that was erased, in lower case: proves it to whoever knows the id.';
+comment on column ibex_core.erasure_receipts.erased_by_type is 'The setting app.actor_type.';
+comment on column ibex_core.erasure_receipts.erased_by is 'The setting app.actor_id.';
+comment on column ibex_core.erasure_receipts.tables is 'Of each table with a change: {table, deleted, cleared}, in rows.';
+comment on column ibex_core.erasure_receipts.deleted is 'Rows that are gone, over all tables.';
+comment on column ibex_core.erasure_receipts.cleared is 'Rows that stayed and no longer name it, over all tables.';
+comment on column ibex_core.erasure_receipts.tombstones is 'Contents that are not learnt again, new ones only.';
+
+create table ibex_core.legal_holds (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  subject_type text not null,
+  subject_id uuid not null,
+  reason text not null,
+  placed_by text default NULLIF(current_setting('app.actor_id'::text, true), ''::text),
+  released_at timestamp with time zone,
+  released_by text,
+  release_reason text,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint legal_holds_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint legal_holds_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint legal_holds_reason_check CHECK (((char_length(reason) >= 1) AND (char_length(reason) <= 1000))),
+  constraint legal_holds_release_reason_check CHECK (((char_length(release_reason) >= 1) AND (char_length(release_reason) <= 1000))),
+  constraint legal_holds_released_at_release_reason_check CHECK (((released_at IS NULL) = (release_reason IS NULL))),
+  constraint legal_holds_subject_type_check CHECK ((subject_type = ANY (ARRAY['organization'::text, 'user'::text, 'agent'::text, 'memory'::text])))
+);
+CREATE INDEX legal_holds_org_id_subject_id_idx ON ibex_core.legal_holds USING btree (org_id, subject_id) WHERE (released_at IS NULL);
+alter table ibex_core.legal_holds enable row level security;
+alter table ibex_core.legal_holds force row level security;
+create policy legal_holds_system_access on ibex_core.legal_holds as permissive for all to ibex_system using (true) with check (true);
+create policy legal_holds_tenant_isolation on ibex_core.legal_holds as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.legal_holds to ibex_app;
+grant delete, insert, select on ibex_core.legal_holds to ibex_system;
+grant update (id, subject_type, subject_id, reason, placed_by, released_at, released_by, release_reason, created_at, updated_at) on ibex_core.legal_holds to ibex_app;
+grant update (id, subject_type, subject_id, reason, placed_by, released_at, released_by, release_reason, created_at, updated_at) on ibex_core.legal_holds to ibex_system;
+CREATE TRIGGER legal_holds_guard BEFORE INSERT OR DELETE OR UPDATE ON ibex_core.legal_holds FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.guard_legal_hold();
+CREATE TRIGGER legal_holds_touch_updated_at BEFORE UPDATE ON ibex_core.legal_holds FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.legal_holds is 'A duty to keep what is known of somebody or something: until it is released, nothing of it is deleted.';
+comment on column ibex_core.legal_holds.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.legal_holds.subject_id is 'No foreign key: a released hold outlives what it stood for. A trigger looks the subject up.';
+comment on column ibex_core.legal_holds.placed_by is 'The actor of the scope; created_at is when.';
+comment on column ibex_core.legal_holds.released_at is 'Null while it stands.';
+comment on column ibex_core.legal_holds.updated_at is 'When the row last really changed; set by a trigger.';
 
 create table ibex_core.llm_models (
   id uuid default gen_random_uuid() not null,
@@ -1514,12 +2347,13 @@ create table ibex_core.memories (
   superseded_by uuid,
   merged_into uuid,
   source_message_ids uuid[] default '{}'::uuid[] not null,
-  search_vector tsvector generated always as (to_tsvector('english'::regconfig, content)) stored not null,
   expires_at timestamp with time zone,
   metadata jsonb default '{}'::jsonb not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
+  language text default 'english'::text not null,
+  search_vector tsvector generated always as (ibex_core.words_of(language, content)) stored not null,
   constraint memories_org_id_id_pkey PRIMARY KEY (org_id, id),
   constraint memories_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE CASCADE,
   constraint memories_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
@@ -1532,6 +2366,7 @@ create table ibex_core.memories (
   constraint memories_content_check CHECK (((char_length(content) >= 1) AND (char_length(content) <= 8192))),
   constraint memories_content_hash_check CHECK ((content_hash ~ '^[0-9a-f]{64}$'::text)),
   constraint memories_importance_check CHECK (((importance >= 1) AND (importance <= 10))),
+  constraint memories_language_check CHECK ((language = ANY (ARRAY['english'::text, 'simple'::text, 'arabic'::text, 'armenian'::text, 'basque'::text, 'catalan'::text, 'danish'::text, 'dutch'::text, 'finnish'::text, 'french'::text, 'german'::text, 'greek'::text, 'hindi'::text, 'hungarian'::text, 'indonesian'::text, 'irish'::text, 'italian'::text, 'lithuanian'::text, 'nepali'::text, 'norwegian'::text, 'portuguese'::text, 'romanian'::text, 'russian'::text, 'serbian'::text, 'spanish'::text, 'swedish'::text, 'tamil'::text, 'turkish'::text, 'yiddish'::text]))),
   constraint memories_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
   constraint memories_source_check CHECK ((source = ANY (ARRAY['extracted'::text, 'user_provided'::text, 'imported'::text, 'inferred'::text, 'feedback'::text, 'consolidated'::text, 'system'::text]))),
   constraint memories_status_check CHECK ((status = ANY (ARRAY['active'::text, 'superseded'::text, 'merged'::text, 'archived'::text, 'pending_review'::text, 'disputed'::text]))),
@@ -1539,26 +2374,42 @@ create table ibex_core.memories (
   constraint memories_tier_check CHECK ((tier = ANY (ARRAY['hot'::text, 'warm'::text, 'cold'::text])))
 ) partition by HASH (org_id);
 CREATE INDEX memories_embedding_idx ON ONLY ibex_core.memories USING hnsw (embedding public.vector_cosine_ops);
+CREATE INDEX memories_expires_at_idx ON ONLY ibex_core.memories USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (deleted_at IS NULL));
+CREATE INDEX memories_hot_idx ON ONLY ibex_core.memories USING btree (org_id, agent_id, confidence, created_at, expires_at, id) WHERE ((status = 'active'::text) AND (deleted_at IS NULL));
+CREATE INDEX memories_metadata_idx ON ONLY ibex_core.memories USING gin (metadata jsonb_path_ops);
 CREATE UNIQUE INDEX memories_org_id_agent_id_content_hash_key ON ONLY ibex_core.memories USING btree (org_id, agent_id, content_hash) NULLS NOT DISTINCT WHERE ((status = 'active'::text) AND (deleted_at IS NULL));
 CREATE INDEX memories_org_id_agent_id_created_at_idx ON ONLY ibex_core.memories USING btree (org_id, agent_id, created_at DESC);
+CREATE INDEX memories_org_id_agent_id_idx ON ONLY ibex_core.memories USING btree (org_id, agent_id) WHERE ((status = 'active'::text) AND (deleted_at IS NULL));
+CREATE INDEX memories_org_id_expires_at_idx ON ONLY ibex_core.memories USING btree (org_id, expires_at) WHERE ((expires_at IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX memories_org_id_merged_into_idx ON ONLY ibex_core.memories USING btree (org_id, merged_into) WHERE (merged_into IS NOT NULL);
 CREATE INDEX memories_org_id_session_id_idx ON ONLY ibex_core.memories USING btree (org_id, session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX memories_org_id_status_idx ON ONLY ibex_core.memories USING btree (org_id, status) WHERE ((status <> 'active'::text) AND (deleted_at IS NULL));
 CREATE INDEX memories_org_id_superseded_by_idx ON ONLY ibex_core.memories USING btree (org_id, superseded_by) WHERE (superseded_by IS NOT NULL);
 CREATE INDEX memories_org_id_user_id_idx ON ONLY ibex_core.memories USING btree (org_id, user_id) WHERE (user_id IS NOT NULL);
 CREATE INDEX memories_search_vector_idx ON ONLY ibex_core.memories USING gin (search_vector);
 alter table ibex_core.memories enable row level security;
 alter table ibex_core.memories force row level security;
+create policy memories_search_access on ibex_core.memories as permissive for select to ibex_search using (true);
 create policy memories_system_access on ibex_core.memories as permissive for all to ibex_system using (true) with check (true);
 create policy memories_tenant_isolation on ibex_core.memories as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy memories_untrusted_read on ibex_core.memories as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.memories to ibex_app;
 grant delete, insert, select on ibex_core.memories to ibex_system;
-grant update (id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category, source, status, tier, importance, is_pinned, subject, confidence, superseded_by, merged_into, source_message_ids, expires_at, metadata, created_at, updated_at, deleted_at) on ibex_core.memories to ibex_app;
-grant update (id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category, source, status, tier, importance, is_pinned, subject, confidence, superseded_by, merged_into, source_message_ids, expires_at, metadata, created_at, updated_at, deleted_at) on ibex_core.memories to ibex_system;
-CREATE TRIGGER memories_refuse_erased BEFORE INSERT ON ibex_core.memories FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_erased_memory();
+grant update (id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category, source, status, tier, importance, is_pinned, subject, confidence, superseded_by, merged_into, source_message_ids, expires_at, metadata, created_at, updated_at, deleted_at, language) on ibex_core.memories to ibex_app;
+grant select (org_id, id, agent_id, user_id, session_id, category, source, status, tier, importance, subject, confidence, expires_at, metadata, created_at, deleted_at, search_vector) on ibex_core.memories to ibex_search;
+grant update (id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category, source, status, tier, importance, is_pinned, subject, confidence, superseded_by, merged_into, source_message_ids, expires_at, metadata, created_at, updated_at, deleted_at, language) on ibex_core.memories to ibex_system;
+grant select (org_id, id, agent_id, user_id, session_id, content, embedding, category, source, status, tier, importance, is_pinned, subject, confidence, superseded_by, merged_into, expires_at, created_at, updated_at, deleted_at) on ibex_core.memories to ibex_untrusted;
+CREATE TRIGGER memories_keep_model_of_changed BEFORE UPDATE OF embedding, embedding_model ON ibex_core.memories FOR EACH ROW EXECUTE FUNCTION ibex_core.keep_embedding_model();
+CREATE TRIGGER memories_keep_model_of_new BEFORE INSERT ON ibex_core.memories FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.keep_embedding_model();
+CREATE TRIGGER memories_notify_hot_of_changed AFTER UPDATE ON ibex_core.memories FOR EACH ROW WHEN (((((((old.agent_id IS DISTINCT FROM new.agent_id) OR (old.status IS DISTINCT FROM new.status)) OR (old.confidence IS DISTINCT FROM new.confidence)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.expires_at IS DISTINCT FROM new.expires_at)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION ibex_core.notify_hot_memories();
+CREATE TRIGGER memories_notify_hot_of_deleted AFTER DELETE ON ibex_core.memories FOR EACH ROW WHEN (((old.status = 'active'::text) AND (old.deleted_at IS NULL))) EXECUTE FUNCTION ibex_core.notify_hot_memories();
+CREATE TRIGGER memories_notify_hot_of_new AFTER INSERT ON ibex_core.memories FOR EACH ROW WHEN ((((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text))) AND ((new.status = 'active'::text) AND (new.deleted_at IS NULL)))) EXECUTE FUNCTION ibex_core.notify_hot_memories();
+CREATE TRIGGER memories_refuse_erased BEFORE INSERT ON ibex_core.memories FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.refuse_erased_memory();
 CREATE TRIGGER memories_refuse_erased_change BEFORE UPDATE OF content_hash ON ibex_core.memories FOR EACH ROW WHEN ((old.content_hash <> new.content_hash)) EXECUTE FUNCTION ibex_core.refuse_erased_memory();
-CREATE TRIGGER memories_touch_updated_at BEFORE UPDATE ON ibex_core.memories FOR EACH ROW WHEN ((((((((((((((((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.user_id IS DISTINCT FROM new.user_id)) OR (old.session_id IS DISTINCT FROM new.session_id)) OR (old.content IS DISTINCT FROM new.content)) OR (old.content_hash IS DISTINCT FROM new.content_hash)) OR (old.embedding IS DISTINCT FROM new.embedding)) OR (old.embedding_model IS DISTINCT FROM new.embedding_model)) OR (old.category IS DISTINCT FROM new.category)) OR (old.source IS DISTINCT FROM new.source)) OR (old.status IS DISTINCT FROM new.status)) OR (old.tier IS DISTINCT FROM new.tier)) OR (old.importance IS DISTINCT FROM new.importance)) OR (old.is_pinned IS DISTINCT FROM new.is_pinned)) OR (old.subject IS DISTINCT FROM new.subject)) OR (old.confidence IS DISTINCT FROM new.confidence)) OR (old.superseded_by IS DISTINCT FROM new.superseded_by)) OR (old.merged_into IS DISTINCT FROM new.merged_into)) OR (old.source_message_ids IS DISTINCT FROM new.source_message_ids)) OR (old.expires_at IS DISTINCT FROM new.expires_at)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
+CREATE TRIGGER memories_refuse_held_delete BEFORE DELETE ON ibex_core.memories FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_held_delete('memories');
+CREATE TRIGGER memories_touch_updated_at BEFORE UPDATE ON ibex_core.memories FOR EACH ROW WHEN (((((((((((((((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.user_id IS DISTINCT FROM new.user_id)) OR (old.session_id IS DISTINCT FROM new.session_id)) OR (old.content IS DISTINCT FROM new.content)) OR (old.content_hash IS DISTINCT FROM new.content_hash)) OR (old.category IS DISTINCT FROM new.category)) OR (old.source IS DISTINCT FROM new.source)) OR (old.status IS DISTINCT FROM new.status)) OR (old.tier IS DISTINCT FROM new.tier)) OR (old.importance IS DISTINCT FROM new.importance)) OR (old.is_pinned IS DISTINCT FROM new.is_pinned)) OR (old.subject IS DISTINCT FROM new.subject)) OR (old.confidence IS DISTINCT FROM new.confidence)) OR (old.superseded_by IS DISTINCT FROM new.superseded_by)) OR (old.merged_into IS DISTINCT FROM new.merged_into)) OR (old.source_message_ids IS DISTINCT FROM new.source_message_ids)) OR (old.expires_at IS DISTINCT FROM new.expires_at)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at)) OR (old.language IS DISTINCT FROM new.language))) EXECUTE FUNCTION ibex_core.touch_updated_at();
 CREATE TRIGGER memories_write_version_of_changed AFTER UPDATE ON ibex_core.memories FOR EACH ROW WHEN (((((((((old.content IS DISTINCT FROM new.content) OR (old.category IS DISTINCT FROM new.category)) OR (old.status IS DISTINCT FROM new.status)) OR (old.tier IS DISTINCT FROM new.tier)) OR (old.importance IS DISTINCT FROM new.importance)) OR (old.confidence IS DISTINCT FROM new.confidence)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION ibex_core.write_memory_version();
-CREATE TRIGGER memories_write_version_of_new AFTER INSERT ON ibex_core.memories FOR EACH ROW EXECUTE FUNCTION ibex_core.write_memory_version();
+CREATE TRIGGER memories_write_version_of_new AFTER INSERT ON ibex_core.memories FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.write_memory_version();
 comment on table ibex_core.memories is 'Something that an agent remembers.';
 comment on column ibex_core.memories.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.memories.agent_id is 'Null for what all agents of the organization share.';
@@ -1572,9 +2423,10 @@ comment on column ibex_core.memories.subject is 'Who or what it is about.';
 comment on column ibex_core.memories.confidence is 'How sure its source was, 0 to 1.';
 comment on column ibex_core.memories.superseded_by is 'The memory that replaced it.';
 comment on column ibex_core.memories.merged_into is 'The memory that took it in.';
-comment on column ibex_core.memories.search_vector is 'The words of the content, for text search.';
 comment on column ibex_core.memories.updated_at is 'When the row last really changed; set by a trigger.';
 comment on column ibex_core.memories.deleted_at is 'When the row was soft-deleted; null while it lives.';
+comment on column ibex_core.memories.language is 'The language of the content, by which its words are found; simple takes each word as it is.';
+comment on column ibex_core.memories.search_vector is 'The words of the content, for text search.';
 
 create table ibex_core.memories_p00 partition of ibex_core.memories for values with (modulus 16, remainder 0);
 alter table ibex_core.memories_p00 enable row level security;
@@ -1640,6 +2492,70 @@ create table ibex_core.memories_p15 partition of ibex_core.memories for values w
 alter table ibex_core.memories_p15 enable row level security;
 alter table ibex_core.memories_p15 force row level security;
 
+create table ibex_core.memory_embeddings_staged (
+  org_id uuid default ibex_core.current_org_id() not null,
+  memory_id uuid not null,
+  reembedding_id uuid not null,
+  content_hash character(64) not null,
+  embedding public.vector(384) not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint memory_embeddings_staged_org_id_memory_id_pkey PRIMARY KEY (org_id, memory_id),
+  constraint memory_embeddings_staged_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint memory_embeddings_staged_org_id_memory_id_fkey FOREIGN KEY (org_id, memory_id) REFERENCES ibex_core.memories(org_id, id) ON DELETE CASCADE,
+  constraint memory_embeddings_staged_org_id_reembedding_id_fkey FOREIGN KEY (org_id, reembedding_id) REFERENCES ibex_core.memory_reembeddings(org_id, id) ON DELETE CASCADE,
+  constraint memory_embeddings_staged_content_hash_check CHECK ((content_hash ~ '^[0-9a-f]{64}$'::text))
+);
+CREATE INDEX memory_embeddings_staged_org_id_reembedding_id_idx ON ibex_core.memory_embeddings_staged USING btree (org_id, reembedding_id);
+alter table ibex_core.memory_embeddings_staged enable row level security;
+alter table ibex_core.memory_embeddings_staged force row level security;
+create policy memory_embeddings_staged_system_access on ibex_core.memory_embeddings_staged as permissive for all to ibex_system using (true) with check (true);
+create policy memory_embeddings_staged_tenant_isolation on ibex_core.memory_embeddings_staged as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.memory_embeddings_staged to ibex_app;
+grant delete, insert, select on ibex_core.memory_embeddings_staged to ibex_system;
+grant update (memory_id, reembedding_id, content_hash, embedding, created_at, updated_at) on ibex_core.memory_embeddings_staged to ibex_app;
+grant update (memory_id, reembedding_id, content_hash, embedding, created_at, updated_at) on ibex_core.memory_embeddings_staged to ibex_system;
+CREATE TRIGGER memory_embeddings_staged_touch_updated_at BEFORE UPDATE ON ibex_core.memory_embeddings_staged FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.memory_embeddings_staged is 'The embeddings of a new model, until all memories have one.';
+comment on column ibex_core.memory_embeddings_staged.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.memory_embeddings_staged.content_hash is 'Of the content that was embedded, which may have changed since.';
+comment on column ibex_core.memory_embeddings_staged.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.memory_reembeddings (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  model text not null,
+  status text default 'running'::text not null,
+  holder uuid not null,
+  embedded_count bigint default 0 not null,
+  finished_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint memory_reembeddings_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint memory_reembeddings_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint memory_reembeddings_embedded_count_check CHECK ((embedded_count >= 0)),
+  constraint memory_reembeddings_model_check CHECK (((char_length(model) >= 1) AND (char_length(model) <= 200))),
+  constraint memory_reembeddings_status_check CHECK ((status = ANY (ARRAY['running'::text, 'completed'::text, 'cancelled'::text]))),
+  constraint memory_reembeddings_status_finished_at_check CHECK (((status = 'running'::text) = (finished_at IS NULL)))
+);
+CREATE UNIQUE INDEX memory_reembeddings_org_id_running_key ON ibex_core.memory_reembeddings USING btree (org_id) WHERE (status = 'running'::text);
+CREATE INDEX memory_reembeddings_org_id_status_idx ON ibex_core.memory_reembeddings USING btree (org_id, status);
+alter table ibex_core.memory_reembeddings enable row level security;
+alter table ibex_core.memory_reembeddings force row level security;
+create policy memory_reembeddings_system_access on ibex_core.memory_reembeddings as permissive for all to ibex_system using (true) with check (true);
+create policy memory_reembeddings_tenant_isolation on ibex_core.memory_reembeddings as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.memory_reembeddings to ibex_app;
+grant delete, insert, select on ibex_core.memory_reembeddings to ibex_system;
+grant update (id, model, status, holder, embedded_count, finished_at, created_at, updated_at) on ibex_core.memory_reembeddings to ibex_app;
+grant update (id, model, status, holder, embedded_count, finished_at, created_at, updated_at) on ibex_core.memory_reembeddings to ibex_system;
+CREATE TRIGGER memory_reembeddings_touch_updated_at BEFORE UPDATE ON ibex_core.memory_reembeddings FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.memory_reembeddings is 'A change of the model that embeds the memories. From the first one on all memories have one model.';
+comment on column ibex_core.memory_reembeddings.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.memory_reembeddings.model is 'The new model.';
+comment on column ibex_core.memory_reembeddings.holder is 'The run that goes on with it; another one takes it over.';
+comment on column ibex_core.memory_reembeddings.embedded_count is 'Contents embedded by all runs; one that changed meanwhile counts again.';
+comment on column ibex_core.memory_reembeddings.updated_at is 'When the row last really changed; set by a trigger.';
+
 create table ibex_core.memory_relationships (
   org_id uuid default ibex_core.current_org_id() not null,
   id uuid default gen_random_uuid() not null,
@@ -1665,10 +2581,12 @@ alter table ibex_core.memory_relationships enable row level security;
 alter table ibex_core.memory_relationships force row level security;
 create policy memory_relationships_system_access on ibex_core.memory_relationships as permissive for all to ibex_system using (true) with check (true);
 create policy memory_relationships_tenant_isolation on ibex_core.memory_relationships as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy memory_relationships_untrusted_read on ibex_core.memory_relationships as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.memory_relationships to ibex_app;
 grant delete, insert, select on ibex_core.memory_relationships to ibex_system;
 grant update (id, source_id, target_id, relation_type, confidence, metadata, created_at, updated_at) on ibex_core.memory_relationships to ibex_app;
 grant update (id, source_id, target_id, relation_type, confidence, metadata, created_at, updated_at) on ibex_core.memory_relationships to ibex_system;
+grant select (org_id, id, source_id, target_id, relation_type, confidence, created_at) on ibex_core.memory_relationships to ibex_untrusted;
 CREATE TRIGGER memory_relationships_touch_updated_at BEFORE UPDATE ON ibex_core.memory_relationships FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.memory_relationships is 'How one memory relates to another: source supports, contradicts, supersedes … target.';
 comment on column ibex_core.memory_relationships.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -1688,12 +2606,16 @@ create table ibex_core.memory_tags (
 CREATE INDEX memory_tags_org_id_tag_idx ON ibex_core.memory_tags USING btree (org_id, tag);
 alter table ibex_core.memory_tags enable row level security;
 alter table ibex_core.memory_tags force row level security;
+create policy memory_tags_search_access on ibex_core.memory_tags as permissive for select to ibex_search using (true);
 create policy memory_tags_system_access on ibex_core.memory_tags as permissive for all to ibex_system using (true) with check (true);
 create policy memory_tags_tenant_isolation on ibex_core.memory_tags as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy memory_tags_untrusted_read on ibex_core.memory_tags as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.memory_tags to ibex_app;
 grant delete, insert, select on ibex_core.memory_tags to ibex_system;
 grant update (memory_id, tag, created_at, updated_at) on ibex_core.memory_tags to ibex_app;
+grant select (org_id, memory_id, tag) on ibex_core.memory_tags to ibex_search;
 grant update (memory_id, tag, created_at, updated_at) on ibex_core.memory_tags to ibex_system;
+grant select (org_id, memory_id, tag) on ibex_core.memory_tags to ibex_untrusted;
 CREATE TRIGGER memory_tags_touch_updated_at BEFORE UPDATE ON ibex_core.memory_tags FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.memory_tags is 'A tag of a memory.';
 comment on column ibex_core.memory_tags.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -1717,8 +2639,9 @@ alter table ibex_core.memory_tombstones force row level security;
 create policy memory_tombstones_system_access on ibex_core.memory_tombstones as permissive for all to ibex_system using (true) with check (true);
 create policy memory_tombstones_tenant_isolation on ibex_core.memory_tombstones as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant insert, select on ibex_core.memory_tombstones to ibex_app;
+grant delete, update on ibex_core.memory_tombstones to ibex_eraser;
 grant delete, insert, select on ibex_core.memory_tombstones to ibex_system;
-CREATE TRIGGER memory_tombstones_await_writers BEFORE INSERT ON ibex_core.memory_tombstones FOR EACH ROW EXECUTE FUNCTION ibex_core.await_memory_writers();
+CREATE TRIGGER memory_tombstones_await_writers BEFORE INSERT ON ibex_core.memory_tombstones FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.await_memory_writers();
 CREATE TRIGGER memory_tombstones_refuse_change BEFORE UPDATE ON ibex_core.memory_tombstones FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
 CREATE TRIGGER memory_tombstones_refuse_truncate BEFORE TRUNCATE ON ibex_core.memory_tombstones FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
 comment on table ibex_core.memory_tombstones is 'A content that was erased and shall not be learnt again. Only the system role lifts one.';
@@ -1750,16 +2673,20 @@ alter table ibex_core.memory_usage enable row level security;
 alter table ibex_core.memory_usage force row level security;
 create policy memory_usage_system_access on ibex_core.memory_usage as permissive for all to ibex_system using (true) with check (true);
 create policy memory_usage_tenant_isolation on ibex_core.memory_usage as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy memory_usage_untrusted_read on ibex_core.memory_usage as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.memory_usage to ibex_app;
 grant delete, insert, select on ibex_core.memory_usage to ibex_system;
 grant update (memory_id, retrieval_count, injection_count, last_retrieved_at, last_injected_at, usefulness_score, positive_votes, negative_votes, created_at, updated_at) on ibex_core.memory_usage to ibex_app;
 grant update (memory_id, retrieval_count, injection_count, last_retrieved_at, last_injected_at, usefulness_score, positive_votes, negative_votes, created_at, updated_at) on ibex_core.memory_usage to ibex_system;
+grant select (org_id, memory_id, retrieval_count, injection_count, last_retrieved_at, usefulness_score, positive_votes, negative_votes) on ibex_core.memory_usage to ibex_untrusted;
 CREATE TRIGGER memory_usage_touch_updated_at BEFORE UPDATE ON ibex_core.memory_usage FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.memory_usage is 'How a memory was used; created with the first use. Not in memories: an update there re-inserts the embedding into its index.';
 comment on column ibex_core.memory_usage.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
 comment on column ibex_core.memory_usage.retrieval_count is 'How often a search returned it.';
 comment on column ibex_core.memory_usage.injection_count is 'How often it became part of a prompt.';
-comment on column ibex_core.memory_usage.usefulness_score is 'How useful it turned out to be, 0 to 1.';
+comment on column ibex_core.memory_usage.usefulness_score is 'How useful it turned out to be, 0 to 1: (positive votes + 1) / (votes + 2), so 0.5 without a vote; set by a trigger.';
+comment on column ibex_core.memory_usage.positive_votes is 'Set by a trigger from memory_votes.';
+comment on column ibex_core.memory_usage.negative_votes is 'Set by a trigger from memory_votes.';
 comment on column ibex_core.memory_usage.updated_at is 'When the row last really changed; set by a trigger.';
 
 create table ibex_core.memory_versions (
@@ -1794,6 +2721,7 @@ alter table ibex_core.memory_versions force row level security;
 create policy memory_versions_system_access on ibex_core.memory_versions as permissive for all to ibex_system using (true) with check (true);
 create policy memory_versions_tenant_isolation on ibex_core.memory_versions as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant insert, select on ibex_core.memory_versions to ibex_app;
+grant delete, update on ibex_core.memory_versions to ibex_eraser;
 grant insert, select on ibex_core.memory_versions to ibex_system;
 CREATE TRIGGER memory_versions_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.memory_versions FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
 CREATE TRIGGER memory_versions_refuse_truncate BEFORE TRUNCATE ON ibex_core.memory_versions FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
@@ -1804,6 +2732,46 @@ comment on column ibex_core.memory_versions.changed_by_type is 'The setting app.
 comment on column ibex_core.memory_versions.changed_by is 'The setting app.actor_id.';
 comment on column ibex_core.memory_versions.change_reason is 'The setting app.change_reason.';
 comment on column ibex_core.memory_versions.is_deleted is 'Whether the memory was soft-deleted then.';
+
+create table ibex_core.memory_votes (
+  org_id uuid default ibex_core.current_org_id() not null,
+  id uuid default gen_random_uuid() not null,
+  memory_id uuid not null,
+  user_id uuid,
+  agent_id uuid,
+  vote text not null,
+  comment text,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint memory_votes_org_id_id_pkey PRIMARY KEY (org_id, id),
+  constraint memory_votes_org_id_agent_id_fkey FOREIGN KEY (org_id, agent_id) REFERENCES ibex_core.agents(org_id, id) ON DELETE CASCADE,
+  constraint memory_votes_org_id_fkey FOREIGN KEY (org_id) REFERENCES ibex_core.organizations(id) ON DELETE CASCADE,
+  constraint memory_votes_org_id_memory_id_fkey FOREIGN KEY (org_id, memory_id) REFERENCES ibex_core.memories(org_id, id) ON DELETE CASCADE,
+  constraint memory_votes_org_id_user_id_fkey FOREIGN KEY (org_id, user_id) REFERENCES ibex_core.users(org_id, id) ON DELETE CASCADE,
+  constraint memory_votes_comment_check CHECK (((char_length(comment) >= 1) AND (char_length(comment) <= 2000))),
+  constraint memory_votes_user_id_agent_id_check CHECK ((num_nonnulls(user_id, agent_id) = 1)),
+  constraint memory_votes_vote_check CHECK ((vote = ANY (ARRAY['positive'::text, 'negative'::text])))
+);
+CREATE INDEX memory_votes_org_id_agent_id_idx ON ibex_core.memory_votes USING btree (org_id, agent_id);
+CREATE UNIQUE INDEX memory_votes_org_id_memory_id_user_id_agent_id_key ON ibex_core.memory_votes USING btree (org_id, memory_id, user_id, agent_id) NULLS NOT DISTINCT;
+CREATE INDEX memory_votes_org_id_user_id_idx ON ibex_core.memory_votes USING btree (org_id, user_id);
+alter table ibex_core.memory_votes enable row level security;
+alter table ibex_core.memory_votes force row level security;
+create policy memory_votes_system_access on ibex_core.memory_votes as permissive for all to ibex_system using (true) with check (true);
+create policy memory_votes_tenant_isolation on ibex_core.memory_votes as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+grant delete, insert, select on ibex_core.memory_votes to ibex_app;
+grant delete, insert, select on ibex_core.memory_votes to ibex_system;
+grant update (id, memory_id, user_id, agent_id, vote, comment, created_at, updated_at) on ibex_core.memory_votes to ibex_app;
+grant update (id, memory_id, user_id, agent_id, vote, comment, created_at, updated_at) on ibex_core.memory_votes to ibex_system;
+CREATE TRIGGER memory_votes_count_deleted AFTER DELETE ON ibex_core.memory_votes REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.count_memory_votes();
+CREATE TRIGGER memory_votes_count_inserted AFTER INSERT ON ibex_core.memory_votes REFERENCING NEW TABLE AS come FOR EACH STATEMENT WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.count_memory_votes();
+CREATE TRIGGER memory_votes_count_updated AFTER UPDATE ON ibex_core.memory_votes REFERENCING OLD TABLE AS gone NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.count_memory_votes();
+CREATE TRIGGER memory_votes_touch_updated_at BEFORE UPDATE ON ibex_core.memory_votes FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
+comment on table ibex_core.memory_votes is 'Whether a user or an agent found a memory useful, one vote each. A trigger counts it in memory_usage.';
+comment on column ibex_core.memory_votes.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
+comment on column ibex_core.memory_votes.user_id is 'The user who voted; null when an agent did.';
+comment on column ibex_core.memory_votes.agent_id is 'The agent that voted; null when a user did.';
+comment on column ibex_core.memory_votes.updated_at is 'When the row last really changed; set by a trigger.';
 
 create table ibex_core.messages (
   org_id uuid default ibex_core.current_org_id() not null,
@@ -1847,15 +2815,17 @@ alter table ibex_core.messages enable row level security;
 alter table ibex_core.messages force row level security;
 create policy messages_system_access on ibex_core.messages as permissive for all to ibex_system using (true) with check (true);
 create policy messages_tenant_isolation on ibex_core.messages as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy messages_untrusted_read on ibex_core.messages as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.messages to ibex_app;
 grant delete, insert, select on ibex_core.messages to ibex_system;
 grant update (id, session_id, seq, agent_id, role_id, role, content, tool_calls, tool_results, token_count, model, is_summary, summary_up_to, is_ai_to_ai, feedback_rating, feedback_comment, created_at, updated_at, deleted_at) on ibex_core.messages to ibex_app;
 grant update (id, session_id, seq, agent_id, role_id, role, content, tool_calls, tool_results, token_count, model, is_summary, summary_up_to, is_ai_to_ai, feedback_rating, feedback_comment, created_at, updated_at, deleted_at) on ibex_core.messages to ibex_system;
+grant select (org_id, id, session_id, seq, agent_id, role, content, token_count, model, is_summary, feedback_rating, feedback_comment, created_at, deleted_at) on ibex_core.messages to ibex_untrusted;
 CREATE TRIGGER messages_count_deleted AFTER DELETE ON ibex_core.messages REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.count_messages();
-CREATE TRIGGER messages_count_inserted AFTER INSERT ON ibex_core.messages REFERENCING NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.count_messages();
+CREATE TRIGGER messages_count_inserted AFTER INSERT ON ibex_core.messages REFERENCING NEW TABLE AS come FOR EACH STATEMENT WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.count_messages();
 CREATE TRIGGER messages_count_updated AFTER UPDATE ON ibex_core.messages REFERENCING OLD TABLE AS gone NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.count_messages();
 CREATE TRIGGER messages_keep_number BEFORE UPDATE OF session_id, seq ON ibex_core.messages FOR EACH ROW WHEN (((old.session_id IS DISTINCT FROM new.session_id) OR (old.seq IS DISTINCT FROM new.seq))) EXECUTE FUNCTION ibex_core.number_message();
-CREATE TRIGGER messages_number BEFORE INSERT ON ibex_core.messages FOR EACH ROW EXECUTE FUNCTION ibex_core.number_message();
+CREATE TRIGGER messages_number BEFORE INSERT ON ibex_core.messages FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.number_message();
 CREATE TRIGGER messages_touch_updated_at BEFORE UPDATE ON ibex_core.messages FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.messages is 'What was said in a session, or a summary of it.';
 comment on column ibex_core.messages.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -1902,10 +2872,12 @@ alter table ibex_core.order_items enable row level security;
 alter table ibex_core.order_items force row level security;
 create policy order_items_system_access on ibex_core.order_items as permissive for all to ibex_system using (true) with check (true);
 create policy order_items_tenant_isolation on ibex_core.order_items as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy order_items_untrusted_read on ibex_core.order_items as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.order_items to ibex_app;
 grant delete, insert, select on ibex_core.order_items to ibex_system;
 grant update (id, order_id, seq, product_id, sku, name, quantity, taken_quantity, unit_price, created_at, updated_at) on ibex_core.order_items to ibex_app;
 grant update (id, order_id, seq, product_id, sku, name, quantity, taken_quantity, unit_price, created_at, updated_at) on ibex_core.order_items to ibex_system;
+grant select (org_id, id, order_id, seq, product_id, sku, name, quantity, unit_price) on ibex_core.order_items to ibex_untrusted;
 CREATE CONSTRAINT TRIGGER order_items_order_subtotal_check AFTER INSERT OR DELETE OR UPDATE OF order_id, quantity, unit_price ON ibex_core.order_items DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ibex_core.check_order_subtotal();
 CREATE TRIGGER order_items_touch_updated_at BEFORE UPDATE ON ibex_core.order_items FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.order_items is 'One line of an order, as it was when the order was placed.';
@@ -1942,10 +2914,12 @@ alter table ibex_core.orders enable row level security;
 alter table ibex_core.orders force row level security;
 create policy orders_system_access on ibex_core.orders as permissive for all to ibex_system using (true) with check (true);
 create policy orders_tenant_isolation on ibex_core.orders as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy orders_untrusted_read on ibex_core.orders as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.orders to ibex_app;
 grant delete, insert, select on ibex_core.orders to ibex_system;
 grant update (id, order_number, user_id, status, subtotal, total_price, metadata, created_at, updated_at) on ibex_core.orders to ibex_app;
 grant update (id, order_number, user_id, status, subtotal, total_price, metadata, created_at, updated_at) on ibex_core.orders to ibex_system;
+grant select (org_id, id, order_number, user_id, status, subtotal, total_price, created_at) on ibex_core.orders to ibex_untrusted;
 CREATE TRIGGER orders_check_status BEFORE UPDATE OF status ON ibex_core.orders FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION ibex_core.check_order_status();
 CREATE TRIGGER orders_give_back_inventory AFTER UPDATE OF status ON ibex_core.orders FOR EACH ROW WHEN (((old.status <> 'cancelled'::text) AND (new.status = 'cancelled'::text))) EXECUTE FUNCTION ibex_core.give_back_inventory();
 CREATE CONSTRAINT TRIGGER orders_subtotal_items_check AFTER INSERT OR UPDATE OF subtotal ON ibex_core.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ibex_core.check_order_subtotal();
@@ -1958,6 +2932,38 @@ comment on column ibex_core.orders.subtotal is 'The sum of the items; checked wh
 comment on column ibex_core.orders.total_price is 'What is to be paid: the subtotal with shipping, taxes, discounts.';
 comment on column ibex_core.orders.metadata is 'Shipping, payment and the like; adjustments: label and amount of each.';
 comment on column ibex_core.orders.updated_at is 'When the row last really changed; set by a trigger.';
+
+create table ibex_core.organization_erasures (
+  id uuid default gen_random_uuid() not null,
+  subject_hash character(64) not null,
+  reason text not null,
+  erased_by_type text,
+  erased_by text,
+  tables jsonb not null,
+  deleted bigint default 0 not null,
+  cleared bigint default 0 not null,
+  created_at timestamp with time zone default now() not null,
+  constraint organization_erasures_id_pkey PRIMARY KEY (id),
+  constraint organization_erasures_cleared_check CHECK ((cleared >= 0)),
+  constraint organization_erasures_deleted_check CHECK ((deleted >= 0)),
+  constraint organization_erasures_reason_check CHECK (((char_length(reason) >= 1) AND (char_length(reason) <= 1000))),
+  constraint organization_erasures_subject_hash_check CHECK ((subject_hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint organization_erasures_tables_check CHECK ((jsonb_typeof(tables) = 'array'::text))
+);
+CREATE INDEX organization_erasures_subject_hash_idx ON ibex_core.organization_erasures USING btree (subject_hash);
+alter table ibex_core.organization_erasures disable row level security;
+alter table ibex_core.organization_erasures no force row level security;
+grant delete, insert, select, update on ibex_core.organization_erasures to ibex_eraser;
+grant select on ibex_core.organization_erasures to ibex_system;
+CREATE TRIGGER organization_erasures_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.organization_erasures FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
+CREATE TRIGGER organization_erasures_refuse_truncate BEFORE TRUNCATE ON ibex_core.organization_erasures FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
+comment on table ibex_core.organization_erasures is 'What an erasure of an organization took; outlives it. Read by the system role alone. Append-only.';
+comment on column ibex_core.organization_erasures.subject_hash is 'SHA-256 of the id that was erased, in lower case: proves it to whoever knows the id.';
+comment on column ibex_core.organization_erasures.erased_by_type is 'The setting app.actor_type.';
+comment on column ibex_core.organization_erasures.erased_by is 'The setting app.actor_id.';
+comment on column ibex_core.organization_erasures.tables is 'Of each table with a change: {table, deleted, cleared}, in rows.';
+comment on column ibex_core.organization_erasures.deleted is 'Rows that are gone, over all tables.';
+comment on column ibex_core.organization_erasures.cleared is 'Rows that stayed and no longer name it, over all tables.';
 
 create table ibex_core.organizations (
   id uuid default gen_random_uuid() not null,
@@ -1990,9 +2996,11 @@ alter table ibex_core.organizations force row level security;
 create policy organizations_system_access on ibex_core.organizations as permissive for all to ibex_system using (true) with check (true);
 create policy organizations_tenant_isolation on ibex_core.organizations as permissive for all to ibex_app using ((id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant select on ibex_core.organizations to ibex_app;
+grant delete, update on ibex_core.organizations to ibex_eraser;
 grant delete, insert, select on ibex_core.organizations to ibex_system;
 grant update (name, billing_email, embedding_model, embedding_dim, settings) on ibex_core.organizations to ibex_app;
 grant update (name, slug, tier, status, custom_token_quota_monthly, custom_memory_quota, custom_agent_quota, stripe_customer_id, billing_email, billing_cycle_anchor, embedding_model, embedding_dim, settings, created_at, updated_at, deleted_at) on ibex_core.organizations to ibex_system;
+CREATE TRIGGER organizations_refuse_held_delete BEFORE DELETE ON ibex_core.organizations FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_held_delete('organizations');
 CREATE TRIGGER organizations_touch_updated_at BEFORE UPDATE ON ibex_core.organizations FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.organizations is 'A customer: the tenant that every other row belongs to.';
 comment on column ibex_core.organizations.slug is 'The name in URLs; unique among all organizations.';
@@ -2039,7 +3047,7 @@ grant delete, insert, select on ibex_core.point_accounts to ibex_system;
 grant update (id, user_id, balance, frozen_balance, lifetime_earned, lifetime_spent, version, created_at, updated_at) on ibex_core.point_accounts to ibex_app;
 grant update (id, user_id, balance, frozen_balance, lifetime_earned, lifetime_spent, version, created_at, updated_at) on ibex_core.point_accounts to ibex_system;
 CREATE TRIGGER point_accounts_refuse_direct_change BEFORE DELETE OR UPDATE ON ibex_core.point_accounts FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_account_change();
-CREATE TRIGGER point_accounts_refuse_direct_insert BEFORE INSERT ON ibex_core.point_accounts FOR EACH ROW WHEN ((((((new.balance IS DISTINCT FROM 0) OR (new.frozen_balance IS DISTINCT FROM 0)) OR (new.lifetime_earned IS DISTINCT FROM 0)) OR (new.lifetime_spent IS DISTINCT FROM 0)) OR (new.version IS DISTINCT FROM 0))) EXECUTE FUNCTION ibex_core.refuse_account_change();
+CREATE TRIGGER point_accounts_refuse_direct_insert BEFORE INSERT ON ibex_core.point_accounts FOR EACH ROW WHEN ((((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text))) AND ((new.balance IS DISTINCT FROM 0) OR (new.frozen_balance IS DISTINCT FROM 0) OR (new.lifetime_earned IS DISTINCT FROM 0) OR (new.lifetime_spent IS DISTINCT FROM 0) OR (new.version IS DISTINCT FROM 0)))) EXECUTE FUNCTION ibex_core.refuse_account_change();
 CREATE TRIGGER point_accounts_touch_updated_at BEFORE UPDATE ON ibex_core.point_accounts FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.point_accounts is 'The points of a user: what the ledger adds up to, written by its triggers.';
 comment on column ibex_core.point_accounts.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -2085,9 +3093,10 @@ alter table ibex_core.points_ledger force row level security;
 create policy points_ledger_system_access on ibex_core.points_ledger as permissive for all to ibex_system using (true) with check (true);
 create policy points_ledger_tenant_isolation on ibex_core.points_ledger as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
 grant insert, select on ibex_core.points_ledger to ibex_app;
+grant delete, update on ibex_core.points_ledger to ibex_eraser;
 grant insert, select on ibex_core.points_ledger to ibex_system;
-CREATE TRIGGER points_ledger_move_account AFTER INSERT ON ibex_core.points_ledger FOR EACH ROW EXECUTE FUNCTION ibex_core.move_point_account();
-CREATE TRIGGER points_ledger_number_movement BEFORE INSERT ON ibex_core.points_ledger FOR EACH ROW EXECUTE FUNCTION ibex_core.number_points_movement();
+CREATE TRIGGER points_ledger_move_account AFTER INSERT ON ibex_core.points_ledger FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.move_point_account();
+CREATE TRIGGER points_ledger_number_movement BEFORE INSERT ON ibex_core.points_ledger FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.number_points_movement();
 CREATE TRIGGER points_ledger_refuse_change BEFORE DELETE OR UPDATE ON ibex_core.points_ledger FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_change();
 CREATE TRIGGER points_ledger_refuse_truncate BEFORE TRUNCATE ON ibex_core.points_ledger FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.refuse_change();
 comment on table ibex_core.points_ledger is 'A movement of points. Append-only; a trigger moves the account with it.';
@@ -2130,10 +3139,12 @@ alter table ibex_core.products enable row level security;
 alter table ibex_core.products force row level security;
 create policy products_system_access on ibex_core.products as permissive for all to ibex_system using (true) with check (true);
 create policy products_tenant_isolation on ibex_core.products as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy products_untrusted_read on ibex_core.products as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.products to ibex_app;
 grant delete, insert, select on ibex_core.products to ibex_system;
 grant update (id, sku, name, description, category, price, inventory_quantity, status, tags, metadata, created_at, updated_at, deleted_at) on ibex_core.products to ibex_app;
 grant update (id, sku, name, description, category, price, inventory_quantity, status, tags, metadata, created_at, updated_at, deleted_at) on ibex_core.products to ibex_system;
+grant select (org_id, id, sku, name, description, category, price, inventory_quantity, status, tags, created_at, deleted_at) on ibex_core.products to ibex_untrusted;
 CREATE TRIGGER products_touch_updated_at BEFORE UPDATE ON ibex_core.products FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.products is 'Something that an organization sells.';
 comment on column ibex_core.products.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -2191,10 +3202,12 @@ alter table ibex_core.projects enable row level security;
 alter table ibex_core.projects force row level security;
 create policy projects_system_access on ibex_core.projects as permissive for all to ibex_system using (true) with check (true);
 create policy projects_tenant_isolation on ibex_core.projects as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy projects_untrusted_read on ibex_core.projects as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.projects to ibex_app;
 grant delete, insert, select on ibex_core.projects to ibex_system;
 grant update (id, name, slug, description, project_structure, created_at, updated_at, deleted_at) on ibex_core.projects to ibex_app;
 grant update (id, name, slug, description, project_structure, created_at, updated_at, deleted_at) on ibex_core.projects to ibex_system;
+grant select (org_id, id, name, slug, description, created_at, deleted_at) on ibex_core.projects to ibex_untrusted;
 CREATE TRIGGER projects_touch_updated_at BEFORE UPDATE ON ibex_core.projects FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.projects is 'Something that an organization works on with its agents.';
 comment on column ibex_core.projects.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -2228,7 +3241,7 @@ grant delete, insert, select on ibex_core.prompt_templates to ibex_app;
 grant delete, insert, select on ibex_core.prompt_templates to ibex_system;
 grant update (id, role_id, name, content, is_default, created_at, updated_at) on ibex_core.prompt_templates to ibex_app;
 grant update (id, role_id, name, content, is_default, created_at, updated_at) on ibex_core.prompt_templates to ibex_system;
-CREATE TRIGGER prompt_templates_choose_default BEFORE INSERT ON ibex_core.prompt_templates FOR EACH ROW EXECUTE FUNCTION ibex_core.choose_default_template();
+CREATE TRIGGER prompt_templates_choose_default BEFORE INSERT ON ibex_core.prompt_templates FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.choose_default_template();
 CREATE TRIGGER prompt_templates_move_default BEFORE UPDATE ON ibex_core.prompt_templates FOR EACH ROW WHEN (((old.is_default <> new.is_default) OR (old.role_id <> new.role_id))) EXECUTE FUNCTION ibex_core.move_default_template();
 CREATE TRIGGER prompt_templates_promote_default AFTER DELETE ON ibex_core.prompt_templates REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION ibex_core.promote_default_template();
 CREATE TRIGGER prompt_templates_touch_updated_at BEFORE UPDATE ON ibex_core.prompt_templates FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
@@ -2271,11 +3284,13 @@ alter table ibex_core.rag_documents force row level security;
 create policy rag_documents_search_access on ibex_core.rag_documents as permissive for select to ibex_search using (true);
 create policy rag_documents_system_access on ibex_core.rag_documents as permissive for all to ibex_system using (true) with check (true);
 create policy rag_documents_tenant_isolation on ibex_core.rag_documents as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy rag_documents_untrusted_read on ibex_core.rag_documents as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.rag_documents to ibex_app;
 grant delete, insert, select on ibex_core.rag_documents to ibex_system;
 grant update (id, document_id, chunk_index, total_chunks, source_path, content, content_hash, embedding, embedding_model, metadata, created_at, updated_at) on ibex_core.rag_documents to ibex_app;
 grant select (org_id, id, document_id, search_vector) on ibex_core.rag_documents to ibex_search;
 grant update (id, document_id, chunk_index, total_chunks, source_path, content, content_hash, embedding, embedding_model, metadata, created_at, updated_at) on ibex_core.rag_documents to ibex_system;
+grant select (org_id, id, document_id, chunk_index, total_chunks, source_path, content, embedding, created_at) on ibex_core.rag_documents to ibex_untrusted;
 CREATE TRIGGER rag_documents_touch_updated_at BEFORE UPDATE ON ibex_core.rag_documents FOR EACH ROW WHEN ((((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.document_id IS DISTINCT FROM new.document_id)) OR (old.chunk_index IS DISTINCT FROM new.chunk_index)) OR (old.total_chunks IS DISTINCT FROM new.total_chunks)) OR (old.source_path IS DISTINCT FROM new.source_path)) OR (old.content IS DISTINCT FROM new.content)) OR (old.content_hash IS DISTINCT FROM new.content_hash)) OR (old.embedding IS DISTINCT FROM new.embedding)) OR (old.embedding_model IS DISTINCT FROM new.embedding_model)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.rag_documents is 'A chunk of a document that agents look things up in.';
 comment on column ibex_core.rag_documents.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -2441,10 +3456,13 @@ alter table ibex_core.sessions enable row level security;
 alter table ibex_core.sessions force row level security;
 create policy sessions_system_access on ibex_core.sessions as permissive for all to ibex_system using (true) with check (true);
 create policy sessions_tenant_isolation on ibex_core.sessions as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy sessions_untrusted_read on ibex_core.sessions as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.sessions to ibex_app;
 grant delete, insert, select on ibex_core.sessions to ibex_system;
 grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at, project_id, last_seq) on ibex_core.sessions to ibex_app;
 grant update (id, agent_id, user_id, directive_version_id, external_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, total_latency_ms, last_extracted_turn, summary, metadata, last_message_at, completed_at, created_at, updated_at, deleted_at, project_id, last_seq) on ibex_core.sessions to ibex_system;
+grant select (org_id, id, agent_id, user_id, title, status, model, provider, turn_count, message_count, total_input_tokens, total_output_tokens, summary, last_message_at, completed_at, created_at, deleted_at, project_id) on ibex_core.sessions to ibex_untrusted;
+CREATE TRIGGER sessions_refuse_held_delete BEFORE DELETE ON ibex_core.sessions FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_held_delete('sessions');
 CREATE TRIGGER sessions_touch_updated_at BEFORE UPDATE ON ibex_core.sessions FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.sessions is 'A conversation with an agent.';
 comment on column ibex_core.sessions.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
@@ -2521,7 +3539,7 @@ grant delete, insert, select on ibex_core.teams to ibex_app;
 grant delete, insert, select on ibex_core.teams to ibex_system;
 grant update (id, name, slug, owner_id, settings, shared_skill_names, webhook_url, webhook_secret, conversation_retention_days, created_at, updated_at, deleted_at) on ibex_core.teams to ibex_app;
 grant update (id, name, slug, owner_id, settings, shared_skill_names, webhook_url, webhook_secret, conversation_retention_days, created_at, updated_at, deleted_at) on ibex_core.teams to ibex_system;
-CREATE TRIGGER teams_keep_owner_a_member_on_insert AFTER INSERT ON ibex_core.teams FOR EACH ROW EXECUTE FUNCTION ibex_core.keep_owner_a_member();
+CREATE TRIGGER teams_keep_owner_a_member_on_insert AFTER INSERT ON ibex_core.teams FOR EACH ROW WHEN (((COALESCE(current_setting('app.import'::text, true), ''::text) <> 'on'::text) OR (NOT pg_has_role('ibex_system'::name, 'usage'::text)))) EXECUTE FUNCTION ibex_core.keep_owner_a_member();
 CREATE TRIGGER teams_keep_owner_a_member_on_update AFTER UPDATE ON ibex_core.teams FOR EACH ROW WHEN ((old.owner_id <> new.owner_id)) EXECUTE FUNCTION ibex_core.keep_owner_a_member();
 CREATE TRIGGER teams_touch_updated_at BEFORE UPDATE ON ibex_core.teams FOR EACH ROW WHEN ((old.* *<> new.*)) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.teams is 'People of an organization who share agents.';
@@ -2672,12 +3690,15 @@ alter table ibex_core.users enable row level security;
 alter table ibex_core.users force row level security;
 create policy users_system_access on ibex_core.users as permissive for all to ibex_system using (true) with check (true);
 create policy users_tenant_isolation on ibex_core.users as permissive for all to ibex_app using ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id))) with check ((org_id = ( SELECT ibex_core.current_org_id() AS current_org_id)));
+create policy users_untrusted_read on ibex_core.users as permissive for select to ibex_untrusted using ((org_id = ( SELECT ibex_core.signed_org_id() AS signed_org_id)));
 grant delete, insert, select on ibex_core.users to ibex_app;
 grant delete, insert, select on ibex_core.users to ibex_system;
 grant update (id, email, username, name, password_hash, role, status, is_verified, sso_provider, sso_subject, avatar_url, settings, metadata, last_login_at, created_at, updated_at, deleted_at) on ibex_core.users to ibex_app;
 grant update (id, email, username, name, password_hash, role, status, is_verified, sso_provider, sso_subject, avatar_url, settings, metadata, last_login_at, created_at, updated_at, deleted_at) on ibex_core.users to ibex_system;
+grant select (org_id, id, username, name, role, status, created_at, deleted_at) on ibex_core.users to ibex_untrusted;
 CREATE TRIGGER users_keep_organization_owned_on_delete BEFORE DELETE ON ibex_core.users FOR EACH ROW WHEN (((old.role = 'owner'::text) AND (old.status = 'active'::text) AND (old.deleted_at IS NULL))) EXECUTE FUNCTION ibex_core.keep_organization_owned();
 CREATE TRIGGER users_keep_organization_owned_on_update BEFORE UPDATE ON ibex_core.users FOR EACH ROW WHEN (((old.role = 'owner'::text) AND (old.status = 'active'::text) AND (old.deleted_at IS NULL) AND (NOT ((new.role = 'owner'::text) AND (new.status = 'active'::text) AND (new.deleted_at IS NULL))))) EXECUTE FUNCTION ibex_core.keep_organization_owned();
+CREATE TRIGGER users_refuse_held_delete BEFORE DELETE ON ibex_core.users FOR EACH ROW EXECUTE FUNCTION ibex_core.refuse_held_delete('users');
 CREATE TRIGGER users_touch_updated_at BEFORE UPDATE ON ibex_core.users FOR EACH ROW WHEN (((((((((((((((((((old.org_id IS DISTINCT FROM new.org_id) OR (old.id IS DISTINCT FROM new.id)) OR (old.email IS DISTINCT FROM new.email)) OR (old.username IS DISTINCT FROM new.username)) OR (old.name IS DISTINCT FROM new.name)) OR (old.password_hash IS DISTINCT FROM new.password_hash)) OR (old.role IS DISTINCT FROM new.role)) OR (old.status IS DISTINCT FROM new.status)) OR (old.is_verified IS DISTINCT FROM new.is_verified)) OR (old.sso_provider IS DISTINCT FROM new.sso_provider)) OR (old.sso_subject IS DISTINCT FROM new.sso_subject)) OR (old.avatar_url IS DISTINCT FROM new.avatar_url)) OR (old.settings IS DISTINCT FROM new.settings)) OR (old.metadata IS DISTINCT FROM new.metadata)) OR (old.last_login_at IS DISTINCT FROM new.last_login_at)) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at))) EXECUTE FUNCTION ibex_core.touch_updated_at();
 comment on table ibex_core.users is 'A person of an organization.';
 comment on column ibex_core.users.org_id is 'The organization that the row belongs to; the tenant of the session by default.';
