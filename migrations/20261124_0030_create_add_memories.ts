@@ -28,8 +28,8 @@ export async function down(db: Kysely<unknown>): Promise<void> {
 const fewMemories = 2_000
 
 /** What an input gives of a memory; the rest has defaults. */
-const givenColumns = `org_id, id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category,
-  source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata`
+const givenColumns = `org_id, id, agent_id, user_id, session_id, content, content_hash, language, embedding,
+  embedding_model, category, source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata`
 
 function columns(row?: string): RawBuilder<unknown> {
   return sql.raw(row === undefined ? givenColumns : givenColumns.replaceAll(/\w+/g, `${row}.$&`))

@@ -28,9 +28,9 @@ import * as createModels from './20261124_0024_create_models.ts'
 import * as createExecutions from './20261124_0025_create_executions.ts'
 import * as createCommerce from './20261124_0026_create_commerce.ts'
 import * as createPoints from './20261124_0027_create_points.ts'
+import * as addMemoryLanguage from './20261124_0028_add_memory_language.ts'
 import * as completeMemories from './20261124_0029_complete_memories.ts'
 import * as createAddMemories from './20261124_0030_create_add_memories.ts'
-import * as addMemoryLanguage from './20261124_0031_add_memory_language.ts'
 import * as createMemorySearch from './20261124_0032_create_memory_search.ts'
 import * as addFeedbackAndExpiry from './20261124_0033_add_feedback_and_expiry.ts'
 import * as letCheckpointsBePruned from './20261124_0034_let_checkpoints_be_pruned.ts'
@@ -77,9 +77,9 @@ export const migrationProvider: MigrationSource = {
       '20261124_0025_create_executions': createExecutions,
       '20261124_0026_create_commerce': createCommerce,
       '20261124_0027_create_points': createPoints,
+      '20261124_0028_add_memory_language': addMemoryLanguage,
       '20261124_0029_complete_memories': completeMemories,
       '20261124_0030_create_add_memories': createAddMemories,
-      '20261124_0031_add_memory_language': addMemoryLanguage,
       '20261124_0032_create_memory_search': createMemorySearch,
       '20261124_0033_add_feedback_and_expiry': addFeedbackAndExpiry,
       '20261124_0034_let_checkpoints_be_pruned': letCheckpointsBePruned,

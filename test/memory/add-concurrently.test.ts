@@ -126,8 +126,8 @@ test(
     )
     const results = await concurrently(24, async (index) => {
       const batch = index % 2 === 0 ? facts : facts.toReversed()
-      if (index % 3 === 0) return await mine.memories.addMany(batch)
-      return await mine.memories.add(batch, { onNearDuplicate: index % 3 === 1 ? 'merge' : 'supersede' })
+      const onNearDuplicate = (['ignore', 'merge', 'supersede'] as const)[index % 3] ?? 'ignore'
+      return await mine.memories.add(batch, { onNearDuplicate })
     })
     expect(results.flat()).toHaveLength(24 * facts.length)
     // each content is active once at most, and each agent knows each fact

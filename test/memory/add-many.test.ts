@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto'
-import { sql } from 'kysely'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { ForeignKeyViolationError } from '../../src/errors.ts'
-import type { MemoryInput } from '../../src/memory/memory-input.ts'
-import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
+import { Readable } from 'node:stream'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { Embedder } from '../../src/embedding/embedder.ts'
+import { lexicalEmbedder } from '../../src/embedding/lexical-embedder.ts'
+import {
+  BulkAddError,
+  EmbeddingFailedError,
+  ForeignKeyViolationError,
+  InvalidArgumentError,
+} from '../../src/errors.ts'
+import type { AddManyOptions, BulkMemoryInput, BulkMemorySource } from '../../src/memory/add-many.ts'
 import type { Agent } from '../../types/database.d.ts'
 import { insertAgent } from '../support/factories.ts'
-import { skipOnEmbedded } from '../support/skip.ts'
-import { type TwoTenants, failure, openTwoTenants, watchTheirs } from '../support/two-tenants.ts'
+import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
 import { direction } from './embeddings.ts'
 
 let tenants: TwoTenants
@@ -18,8 +23,8 @@ const embedding = direction('any')
 beforeAll(async () => {
   tenants = await openTwoTenants()
   agent = await insertAgent(tenants.admin, { org_id: tenants.mine.orgId })
-  await tenants.theirs.memories.add(['a', 'b'].map((content) => input(content, { agentId: null })))
-  theirsUnchanged = await watchTheirs(tenants, 'ibex_core.memories')
+  await tenants.theirs.memories.addMany(['0', '1'].map((content) => input(content, { agentId: null })))
+  theirsUnchanged = await watchTheirs(tenants, 'ibex_core.memories', 'ibex_core.memory_versions')
 })
 
 afterEach(async () => {
@@ -31,145 +36,283 @@ afterAll(async () => {
   await tenants.close()
 })
 
-function input(content: string, values: Partial<MemoryInput> = {}): MemoryInput {
+function input(content: string, values: Partial<BulkMemoryInput> = {}): BulkMemoryInput {
   return { agentId: agent.id, content, embedding, category: 'factual', ...values }
 }
 
-test('tells what became of each, in their order, however often one comes', async () => {
-  const { memories } = tenants.mine
-  const { memory: before } = await memories.add(input('b'))
-  const contents = ['c', 'b', 'a', ' c ', 'd', 'B', 'a']
-  const results = await memories.add(contents.map((content) => input(content)))
-  expect(results.map(({ outcome }) => outcome)).toEqual([
-    'created',
-    'duplicate',
-    'created',
-    'duplicate',
-    'created',
-    'created',
-    'duplicate',
-  ])
-  const rows = await memories.find({ where: { id: results.map(({ id }) => id ?? '') } })
-  const contentOf = new Map(rows.map(({ id, content }) => [id, content]))
-  expect(results.map(({ id }) => contentOf.get(id ?? ''))).toEqual(['c', 'b', 'a', 'c', 'd', 'B', 'a'])
-  expect(results[1]?.id).toBe(before.id)
-  expect(await memories.count()).toBe(5)
+function numbered(count: number): BulkMemoryInput[] {
+  return Array.from({ length: count }, (_, index) => input(String(index)))
+}
+
+async function storedContents(): Promise<string[]> {
+  const rows = await tenants.mine.memories.find()
+  return rows.map(({ content }) => content).toSorted((one, other) => Number(one) - Number(other))
+}
+
+/** Runs what must stop half-way, and returns its error. */
+async function stopped(source: BulkMemorySource, options: AddManyOptions = {}): Promise<BulkAddError> {
+  const error = await failure(async () => await tenants.mine.memories.addMany(source, options))
+  if (error instanceof BulkAddError) return error
+  throw error
+}
+
+test.each<[string, (rows: BulkMemoryInput[]) => BulkMemorySource]>([
+  ['an array', (rows) => rows],
+  ['a set', (rows) => new Set(rows)],
+  ['a stream', (rows) => Readable.from(rows)],
+])('counts what became of the rows of %s, and keeps apart what belongs to others', async (_, sourceOf) => {
+  const report = await tenants.mine.memories.addMany(sourceOf([...numbered(5), input('3')]), { batchSize: 2 })
+  expect(report).toMatchObject({ rows: 6, outcomes: { created: 5, duplicate: 1 } })
+  expect(await storedContents()).toEqual(['0', '1', '2', '3', '4'])
 })
 
-test('stores the same as add does', async () => {
-  const { memories } = tenants.mine
-  const values = {
-    importance: 3,
-    confidence: 0.5,
-    subject: 'it\'s "quoted" \\ {',
-    sourceMessageIds: [randomUUID()],
-    expiresAt: new Date('2999-01-01T00:00:00.123Z'),
-    metadata: { list: ['a', null, { b: '"' }] },
-    embedding: direction('own'),
+test('asks the source for more only when the rows before are written', async () => {
+  const ahead: number[] = []
+  async function* source(): AsyncGenerator<BulkMemoryInput> {
+    for (let index = 0; index < 20; index++) {
+      ahead.push(index - (await tenants.mine.memories.count()))
+      yield input(String(index))
+    }
   }
-  const { memory } = await memories.add(input('one', values))
-  const [other] = await memories.add([input('two', values), input('three')])
-  const row = await memories.findByIdOrThrow(other?.id ?? '')
-  const { id, content, content_hash, search_vector, created_at, updated_at } = row
-  expect(row).toEqual({ ...memory, id, content, content_hash, search_vector, created_at, updated_at })
+  await tenants.mine.memories.addMany(source(), { batchSize: 4 })
+  expect(Math.max(...ahead)).toBe(3)
 })
 
-test('keeps agents and what they share apart', async () => {
-  const other = await insertAgent(tenants.admin, { org_id: tenants.mine.orgId })
-  const agentIds = [agent.id, other.id, null, agent.id.toUpperCase()]
-  const results = await tenants.mine.memories.add(agentIds.map((agentId) => input('a', { agentId })))
-  expect(results.map(({ outcome }) => outcome)).toEqual(['created', 'created', 'created', 'duplicate'])
-  expect(results[3]?.id).toBe(results[0]?.id)
-})
-
-test('tags what it creates, and leaves the tags of what is there', async () => {
-  const { memories } = tenants.mine
-  const { memory } = await memories.add(input('old', { tags: ['kept'] }))
-  const results = await memories.add([
-    input('new', { tags: ['y', 'x', 'x'] }),
-    input('old', { tags: ['lost'] }),
-    input('new', { tags: ['lost'] }),
-    input('bare'),
-  ])
-  const tags = []
-  for (const { id } of results) tags.push(await memories.tagsOf(id ?? ''))
-  expect(tags).toEqual([['x', 'y'], ['kept'], ['x', 'y'], []])
-  expect(results[1]?.id).toBe(memory.id)
-})
-
-test('adds nothing, without any SQL, when there is nothing to add', async () => {
+test('writes each batch in a statement of its own, one after the other', async () => {
   const before = tenants.statements.length
-  expect(await tenants.mine.memories.add([])).toEqual([])
-  expect(tenants.statements).toHaveLength(before)
+  await tenants.mine.memories.addMany(numbered(9), { batchSize: 4 })
+  expect(tenants.statements.slice(before)).toHaveLength(3)
 })
 
-test('adds all or none when the server refuses one', async () => {
-  const bad = input('bad', { agentId: randomUUID() })
-  const batch = [input('a', { tags: ['x'] }), bad, input('b')]
-  const error = await failure(async () => await tenants.mine.memories.add(batch))
-  expect(error).toBeInstanceOf(ForeignKeyViolationError)
-  expect(await tenants.mine.memories.count(undefined, { includeDeleted: true })).toBe(0)
+test('tells what became of each row with its place, waits for the callback, and then tells the progress', async () => {
+  const told: unknown[] = []
+  await tenants.mine.memories.addMany([input('a'), input('a'), input('b'), input('b'), input('c')], {
+    batchSize: 2,
+    onOutcomes: async (results, { firstIndex }) => {
+      await new Promise(setImmediate)
+      told.push([firstIndex, ...results.map(({ outcome }) => outcome)])
+    },
+    onProgress: ({ rows, outcomes: { created, duplicate } }) => told.push({ rows, created, duplicate }),
+  })
+  expect(told).toEqual([
+    [0, 'created', 'duplicate'],
+    { rows: 2, created: 1, duplicate: 1 },
+    [2, 'created', 'duplicate'],
+    { rows: 4, created: 2, duplicate: 2 },
+    [4, 'created'],
+    { rows: 5, created: 3, duplicate: 2 },
+  ])
 })
 
-test('belongs to the transaction that surrounds it', async () => {
-  const { memories } = tenants.mine
+test.each([
+  ['one that is checked before any SQL', { importance: 11 }, InvalidArgumentError],
+  ['one that the server refuses', { agentId: randomUUID() }, ForeignKeyViolationError],
+])('writes the rows before %s, names its index only, and can go on from there', async (_, bad, cause) => {
+  const rows = numbered(23)
+  rows[17] = input('secret', bad)
+  const outcomes: number[] = []
+  const error = await stopped(rows, {
+    batchSize: 10,
+    onOutcomes: (results, { firstIndex }) => void outcomes.push(firstIndex, results.length),
+  })
+  expect(error).toMatchObject({ index: 17, written: 17, isRetryable: false })
+  expect(error.cause).toBeInstanceOf(cause)
+  expect(error.message).not.toContain('secret')
+  expect(await storedContents()).toEqual(rows.slice(0, 17).map(({ content }) => content))
+  expect(sumOfLengths(outcomes)).toBe(17)
+
+  const report = await tenants.mine.memories.addMany(rows.slice(error.written + 1))
+  expect(report.rows).toBe(5)
+  expect(await tenants.mine.memories.count()).toBe(22)
+})
+
+function sumOfLengths(pairs: readonly number[]): number {
+  return pairs.reduce((sum, value, index) => (index % 2 === 1 ? sum + value : sum), 0)
+}
+
+test('stops where the source fails: what it gave in whole batches stays', async () => {
+  let isClosed = false
+  async function* source(): AsyncGenerator<BulkMemoryInput> {
+    try {
+      yield* numbered(7)
+      throw new Error('the file ends here')
+    } finally {
+      isClosed = true
+    }
+  }
+  const error = await stopped(source(), { batchSize: 3 })
+  expect(error).toMatchObject({ index: undefined, written: 6, cause: { message: 'the file ends here' } })
+  expect(isClosed).toBe(true)
+  expect(await storedContents()).toHaveLength(6)
+})
+
+test('closes the source when a row is refused', async () => {
+  let isClosed = false
+  function* source(): Generator<BulkMemoryInput> {
+    try {
+      for (;;) yield input('x', { importance: 0 })
+    } finally {
+      isClosed = true
+    }
+  }
+  await stopped(source(), { batchSize: 3 })
+  expect(isClosed).toBe(true)
+})
+
+test('stops when a callback fails, after the batch that it was told of', async () => {
+  const error = await stopped(numbered(9), {
+    batchSize: 3,
+    onOutcomes: (_, { firstIndex }) => {
+      if (firstIndex === 3) throw new Error('the disk is full')
+    },
+  })
+  expect(error).toMatchObject({ index: undefined, written: 6 })
+  expect(await storedContents()).toHaveLength(6)
+})
+
+test('stops between two batches when the signal says so, with its reason', async () => {
+  const controller = new AbortController()
+  const reason = new Error('closing time')
+  const options = {
+    batchSize: 3,
+    signal: controller.signal,
+    onProgress: () => controller.abort(reason),
+  }
+  const error = await failure(async () => await tenants.mine.memories.addMany(numbered(9), options))
+  expect(error).toBe(reason)
+  expect(await storedContents()).toHaveLength(3)
+})
+
+test('embeds the memories that have no embedding, a batch at a time, and leaves the others as they are', async () => {
+  const asked: number[] = []
+  const embedder: Embedder<384> = {
+    ...lexicalEmbedder,
+    embed: async (texts) => {
+      asked.push(texts.length)
+      return await lexicalEmbedder.embed(texts)
+    },
+  }
+  const bare = (content: string): BulkMemoryInput => input(content, { embedding: undefined })
+  const rows = [bare('my cat'), input('own', { embeddingModel: 'mine' }), bare('my dog'), bare('my hat')]
+  await tenants.mine.memories.addMany(rows, { embedder, batchSize: 3 })
+  expect(asked).toEqual([2, 1])
+  const stored = await tenants.mine.memories.find()
+  const byContent = new Map(stored.map((memory) => [memory.content, memory]))
+  const [cat] = await lexicalEmbedder.embed(['my cat'])
+  expect(byContent.get('my cat')?.embedding).toEqual(cat)
+  expect(byContent.get('my hat')?.embedding_model).toBe(lexicalEmbedder.model)
+  expect(byContent.get('own')?.embedding).toEqual(embedding)
+  expect(byContent.get('own')?.embedding_model).toBe('mine')
+})
+
+test.each<[string, Embedder<384>['embed']]>([
+  [
+    'fails',
+    async () => {
+      throw new Error('no model')
+    },
+  ],
+  ['returns fewer vectors', async (texts) => texts.slice(1).map(() => embedding)],
+  ['returns a vector of another dimension', async (texts) => texts.map(() => [1, 2, 3])],
+  ['returns zeros', async (texts) => texts.map(() => new Float32Array(384))],
+  ['returns NaN', async (texts) => texts.map(() => new Float32Array(384).fill(Number.NaN))],
+])('writes nothing of a batch whose embedder %s', async (_, embed) => {
+  let calls = 0
+  const embedder: Embedder<384> = {
+    ...lexicalEmbedder,
+    embed: async (texts) => (calls++ === 0 ? await lexicalEmbedder.embed(texts) : await embed(texts)),
+  }
+  const rows = Array.from({ length: 5 }, (_, index) => input(String(index), { embedding: undefined }))
+  const error = await stopped(rows, { embedder, batchSize: 2 })
+  expect(error).toMatchObject({ index: undefined, written: 2 })
+  expect(error.cause).toBeInstanceOf(EmbeddingFailedError)
+  expect(await storedContents()).toEqual(['0', '1'])
+})
+
+test('does not embed for a row that is refused anyway', async () => {
+  let texts = 0
+  const embedder: Embedder<384> = {
+    ...lexicalEmbedder,
+    embed: async (batch) => {
+      texts += batch.length
+      return await lexicalEmbedder.embed(batch)
+    },
+  }
+  const error = await stopped([input('', { embedding: undefined })], { embedder })
+  expect(error).toMatchObject({ index: 0, written: 0 })
+  expect(texts).toBe(0)
+})
+
+test('belongs to the transaction that surrounds it, with all its batches', async () => {
+  const { mine } = tenants
   await failure(
     async () =>
-      await tenants.mine.transaction(async (trx) => {
-        await trx.memories.add([input('a')])
+      await mine.transaction(async (trx) => {
+        await trx.memories.addMany(numbered(6), { batchSize: 2 })
         throw new Error('changed my mind')
       }),
   )
-  expect(await memories.count()).toBe(0)
+  expect(await storedContents()).toEqual([])
+  const refused = await failure(
+    async () =>
+      await mine.transaction(
+        async (trx) =>
+          await trx.memories.addMany([...numbered(2), input('x', { agentId: randomUUID() })], {
+            batchSize: 2,
+          }),
+      ),
+  )
+  expect(refused).toMatchObject({ index: undefined, written: 2 })
+  expect(await storedContents()).toEqual([])
 })
 
-test(
-  'lets concurrent batches of the same memories in any order create each once',
-  skipOnEmbedded('one connection: writers take turns'),
-  async () => {
-    const contents = Array.from({ length: 10 }, (_, index) => `memory ${index}`)
-    const batches = Array.from({ length: 8 }, (_, index) =>
-      index % 2 === 0 ? contents : contents.toReversed(),
-    )
-    const results = await Promise.all(
-      batches.map(async (batch) => await tenants.mine.memories.add(batch.map((content) => input(content)))),
-    )
-    const all = results.flat()
-    expect(all.filter(({ outcome }) => outcome === 'created')).toHaveLength(10)
-    expect(new Set(all.map(({ id }) => id)).size).toBe(10)
-    expect(await tenants.mine.memories.count()).toBe(10)
-  },
-)
+test('takes an empty source, without any SQL', async () => {
+  const before = tenants.statements.length
+  expect(await tenants.mine.memories.addMany([])).toMatchObject({
+    rows: 0,
+    outcomes: { created: 0, duplicate: 0 },
+  })
+  expect(tenants.statements).toHaveLength(before)
+})
 
-test(
-  'makes no deadlock of two batches that hold the same memories in opposite orders',
-  skipOnEmbedded('one connection: writers take turns'),
-  async () => {
-    const { memories } = tenants.mine
-    const [forwards, backwards] = [
-      ['a', 'held', 'b'],
-      ['b', 'held', 'a'],
-    ].map((batch) => batch.map((content) => input(content)))
-    let batches: Promise<unknown> | undefined
-    await failure(
-      async () =>
-        await tenants.mine.transaction(async (trx) => {
-          // both stop in the middle, at a memory whose fate is open
-          await trx.memories.add(input('held'))
-          batches = runOutsideTransaction(
-            async () => await Promise.all([memories.add(forwards ?? []), memories.add(backwards ?? [])]),
-          )
-          await vi.waitUntil(async () => (await waitingCount()) === 2, { timeout: 10_000 })
-          throw new Error('changed my mind')
-        }),
-    )
-    await batches
-    expect((await memories.find()).map(({ content }) => content).toSorted()).toEqual(['a', 'b', 'held'])
-  },
-)
+test.each<[string, unknown, object, string]>([
+  ['a source that is a text', 'abc', {}, 'source'],
+  ['no source', undefined, {}, 'source'],
+  ['a memory alone', {}, {}, 'source'],
+  ['a batch of none', [], { batchSize: 0 }, 'batchSize'],
+  ['a batch that is too large', [], { batchSize: 5_001 }, 'batchSize'],
+  ['an option that does not exist', [], { batchsize: 5 }, 'option "batchsize"'],
+  ['an embedder that is a function', [], { embedder: () => [] }, 'embedder'],
+  ['an embedder without a model', [], { embedder: { ...lexicalEmbedder, model: ' ' } }, 'embedder.model'],
+  [
+    'an embedder of another dimension',
+    [],
+    { embedder: { ...lexicalEmbedder, dimension: 1536 } },
+    'embedder.dimension',
+  ],
+])('refuses before any SQL %s', async (_, source, options, argument) => {
+  const error = await refusal(
+    tenants,
+    // what untyped code may pass
+    async () => await tenants.mine.memories.addMany(source as BulkMemorySource, options),
+  )
+  expect(error).toBeInstanceOf(InvalidArgumentError)
+  expect(error).toMatchObject({ argument })
+})
 
-async function waitingCount(): Promise<number | undefined> {
-  const { rows } = await sql<{ count: number }>`select count(*)::int as count from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'`.execute(tenants.admin)
-  return rows[0]?.count
-}
+test.each([
+  ['nothing', undefined],
+  ['a number', 7],
+  [
+    'a memory without an embedding, where nobody embeds',
+    { agentId: null, content: 'a', category: 'factual' },
+  ],
+])('refuses %s among the rows, before any SQL', async (_, bad) => {
+  const error = await refusal(
+    tenants,
+    // what untyped code may pass
+    async () => await tenants.mine.memories.addMany([bad] as BulkMemoryInput[]),
+  )
+  expect(error).toMatchObject({ index: 0, written: 0 })
+  expect(error.cause).toBeInstanceOf(InvalidArgumentError)
+})

@@ -23,6 +23,7 @@ beforeAll(async () => {
   const agentIds = [ada.id, bob.id, null]
   await mine.memories.add(
     Array.from({ length: 60 }, (_, index) => memoryInput(index, agentIds[index % 3] ?? null)),
+    { onNearDuplicate: 'ignore' },
   )
   // theirs are the nearest of all
   await theirs.memories.add(
@@ -30,6 +31,7 @@ beforeAll(async () => {
       ...memoryInput(index, null),
       embedding: near(question, `theirs ${index}`, 0.001),
     })),
+    { onNearDuplicate: 'ignore' },
   )
   await insertHidden()
   stored = await mine.memories.find({ where: (eb) => eb('content', 'like', 'memory %') })
