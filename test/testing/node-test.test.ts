@@ -24,7 +24,7 @@ test(
 )
 
 const forgotten = `test('with a setting that no policy reads', async () => {
-  await expectTenantIsolation(database, { schemas: ['ibex_core'], setting: 'app.forgotten' })
+  await expectTenantIsolation(database, { schemas: ['public'], setting: 'app.forgotten' })
 })
 export {}`
 
