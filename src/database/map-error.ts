@@ -100,7 +100,8 @@ const schemaRefusal: readonly [DatabaseErrorClass, string] = [
 
 /** Codes of node:tls for a certificate that cannot be trusted. */
 const untrusted = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_|ERR_TLS_CERT)/
-const brokenConnection = /^(08(?!P01)|57P0[12])/
+/** A failing network, and what the server says before it ends a session: 25P03, 25P04 and 57P05 are its time limits. */
+const brokenConnection = /^(08(?!P01)|57P0[1245]|25P0[34])/
 const unreachable = /^(ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EAI_AGAIN|ENOENT)$/
 const lostMessage = /^Connection terminated|not queryable$|^Client was closed/
 
@@ -129,11 +130,12 @@ export function mapDatabaseError(error: unknown): unknown {
 /** Turns an error met while opening a connection into {@link ConnectionFailedError} or the server's own refusal. */
 export function mapConnectError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof IbexError) return error
-  if (isPostgresError(error)) return mapPostgresError(error)
+  if (isPostgresError(error))
+    return brokenConnection.test(error.code) ? closedAtOnce(error) : mapPostgresError(error)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const tls = tlsAdvice(code, error.message)
   if (tls !== undefined) return new ConnectionFailedError(tls, { cause: error })
-  if (code === '' && !/timeout|terminated/i.test(error.message)) return error
+  if (code === '' && !/timeout|terminated|not queryable/i.test(error.message)) return error
   const reason = unreachable.test(code) ? ` (${code})` : ''
   return new ConnectionFailedError(
     `the server does not answer${reason}: check host and port of the url, and that it runs`,
@@ -141,6 +143,13 @@ export function mapConnectError(error: unknown): unknown {
       cause: error,
     },
   )
+}
+
+/** Nothing was sent yet that could have taken effect. */
+function closedAtOnce(error: PostgresError): ConnectionFailedError {
+  return new ConnectionFailedError('the server closed the connection as it was opened: try again', {
+    cause: withoutValues(error),
+  })
 }
 
 function tlsAdvice(code: string, message: string): string | undefined {

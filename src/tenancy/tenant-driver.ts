@@ -1,4 +1,5 @@
 /** Kysely's driver over a pool: borrows, begins, ends and gives back. */
+import { once } from 'node:events'
 import type { PoolClient } from 'pg'
 import { IdentifierNode, RawNode, createQueryId } from 'kysely'
 import type { DatabaseConnection, Driver, QueryCompiler, TransactionSettings } from 'kysely'
@@ -39,7 +40,7 @@ export class TenantDriver implements Driver {
     const pool = this.#pool
     if (pool === undefined) throw new Error('the driver is destroyed')
     assertOutsideTransaction(pool, tenant)
-    const client = await pool.connect()
+    const client = await borrow(pool, traits.signal)
     if (this.#pool === undefined) {
       client.release()
       throw new Error('the driver was destroyed while it waited for a connection')
@@ -112,6 +113,28 @@ export class TenantDriver implements Driver {
       role: this.#config.traits.role ?? '',
       parserOf: (oid) => wire.getTypeParser(oid, 'text'),
     }
+  }
+}
+
+/** Waits for a connection until the signal is aborted; one that comes after that goes back unused. */
+async function borrow(pool: TenantPool, signal: AbortSignal | undefined): Promise<PoolClient> {
+  signal?.throwIfAborted()
+  const arriving = pool.connect()
+  if (signal === undefined) return await arriving
+  const end = new AbortController()
+  const aborted = once(signal, 'abort', { signal: end.signal }).then(() => {
+    throw signal.reason
+  })
+  try {
+    return await Promise.race([arriving, aborted])
+  } catch (error) {
+    void arriving.then(
+      (client) => client.release(),
+      () => {},
+    )
+    throw error
+  } finally {
+    end.abort()
   }
 }
 

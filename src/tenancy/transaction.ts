@@ -14,13 +14,13 @@ export interface TransactionOptions {
   /** The transaction cannot write. */
   readonly readOnly?: boolean | undefined
   /**
-   * Runs the callback again after a serialization failure, a deadlock, or a connection that broke before COMMIT: how many
-   * times at most (`true` = 3). The callback must have no other effects than its statements.
+   * Runs the callback again after a serialization failure, a deadlock, a lock that was not free in time, or a connection that
+   * broke before COMMIT: how many times at most (`true` = 3). The callback must have no other effects than its statements.
    */
   readonly retry?: boolean | number | undefined
-  /** Milliseconds that each statement may take. */
+  /** Milliseconds that each statement may take; PostgreSQL counts none for the deferred constraints of COMMIT. */
   readonly statementTimeout?: number | undefined
-  /** Cancels the statement in flight, rolls back, and rejects with the signal's reason. */
+  /** Ends the wait for a connection or cancels the statement in flight, rolls back, and rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
   /** Who acts, for this transaction. */
   readonly actor?: Actor | undefined
@@ -143,6 +143,7 @@ async function runOnce<DB, T>(
 const retried: ReadonlySet<string> = new Set([
   'serialization_failure',
   'deadlock_detected',
+  'lock_not_available',
   'connection_lost',
 ])
 
