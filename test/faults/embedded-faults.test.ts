@@ -44,13 +44,20 @@ test(
     const script = `mount -t tmpfs -o size=400m tmpfs "$1" && mkdir "$1/db" &&
       tar -x -f "$4" -C "$1/db" --no-same-owner 2>&1 && "$2" "$3" fill "$1/db" &&
       mount -o remount,size=400m tmpfs "$1" && "$2" "$3" check "$1/db"`
+    const args = [directory, process.execPath, writer, archive]
     // an engine that spins ends by itself, even when nobody is left to end it
-    const limit = ['timeout', '-s', 'KILL', String(timeout / 1_000)] as const
     const { lines, acknowledged } = await runToEnd([
-      ...limit,
+      'timeout',
+      '-s',
+      'KILL',
+      String(timeout / 1_000),
       'unshare',
       '-rm',
-      ...['sh', '-c', script, 'sh', directory, process.execPath, writer, archive],
+      'sh',
+      '-c',
+      script,
+      'sh',
+      ...args,
     ])
     const failed = lines.find((line) => line.startsWith('failed '))
     expect(JSON.parse(failed?.slice('failed '.length) ?? 'null')).toMatchObject({
