@@ -26,10 +26,10 @@ begin
   -- what is in the way of an insert may be gone when it is looked up: each statement has a snapshot of its own
   for attempt in 1..5 loop
     -- in one order, so that two batches of the same memories never wait for each other
-    insert into ibex_core.memories (org_id, id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category,
-  source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata)
-    select item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.embedding, item.embedding_model, item.category,
-  item.source, item.status, item.subject, item.importance, item.confidence, item.is_pinned, item.merged_into, item.source_message_ids, item.expires_at, item.metadata from (
+    insert into ibex_core.memories (org_id, id, agent_id, user_id, session_id, content, content_hash, language, embedding,
+  embedding_model, category, source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata)
+    select item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.language, item.embedding,
+  item.embedding_model, item.category, item.source, item.status, item.subject, item.importance, item.confidence, item.is_pinned, item.merged_into, item.source_message_ids, item.expires_at, item.metadata from (
       select distinct on (agent_id, content_hash) * from unnest(items) with ordinality
       where content_hash <> all (erased) order by agent_id, content_hash, ordinality
     ) as item on conflict do nothing;
@@ -168,9 +168,9 @@ begin
       if other_ids is null then
         item.status := 'merged';
         item.merged_into := nearest_id;
-        insert into ibex_core.memories (org_id, id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category,
-  source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata) values (item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.embedding, item.embedding_model, item.category,
-  item.source, item.status, item.subject, item.importance, item.confidence, item.is_pinned, item.merged_into, item.source_message_ids, item.expires_at, item.metadata);
+        insert into ibex_core.memories (org_id, id, agent_id, user_id, session_id, content, content_hash, language, embedding,
+  embedding_model, category, source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata) values (item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.language, item.embedding,
+  item.embedding_model, item.category, item.source, item.status, item.subject, item.importance, item.confidence, item.is_pinned, item.merged_into, item.source_message_ids, item.expires_at, item.metadata);
         other_ids := array[item.id];
       end if;
       outcome := 'merged';
@@ -208,9 +208,9 @@ begin
       end if;
       item.status := 'pending_review';
     end if;
-    insert into ibex_core.memories (org_id, id, agent_id, user_id, session_id, content, content_hash, embedding, embedding_model, category,
-  source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata) values (item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.embedding, item.embedding_model, item.category,
-  item.source, item.status, item.subject, item.importance, item.confidence, item.is_pinned, item.merged_into, item.source_message_ids, item.expires_at, item.metadata) on conflict do nothing
+    insert into ibex_core.memories (org_id, id, agent_id, user_id, session_id, content, content_hash, language, embedding,
+  embedding_model, category, source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata) values (item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.language, item.embedding,
+  item.embedding_model, item.category, item.source, item.status, item.subject, item.importance, item.confidence, item.is_pinned, item.merged_into, item.source_message_ids, item.expires_at, item.metadata) on conflict do nothing
     returning * into memory;
     continue when not found;
     insert into ibex_core.memory_tags (org_id, memory_id, tag)

@@ -17,20 +17,38 @@ export function keyProbes(probed: ProbedTable): readonly Probe[] {
   ]
 }
 
-function foreignKeyProbes(probed: ProbedTable, { target, pairs }: TestForeignKey): readonly Probe[] {
+function foreignKeyProbes(probed: ProbedTable, key: TestForeignKey): readonly Probe[] {
+  const { target, pairs } = key
   const { model, filled } = probed.context
   const parent = tableOf(model, target)
   const rows = filled.rows.get(target)?.theirs ?? []
   if (parent === undefined || parent.kind === 'shared' || pairs.length === 0) return []
-  return rows
-    .slice(0, 1)
-    .flatMap((row) =>
-      writes(
-        probed,
-        'foreign key',
-        Object.fromEntries(pairs.map(({ column, targetColumn }) => [column, row[targetColumn] ?? null])),
-      ),
+  return rows.slice(0, 1).flatMap((row) => {
+    const values = Object.fromEntries(
+      pairs.map(({ column, targetColumn }) => [column, row[targetColumn] ?? null]),
     )
+    return [...writes(probed, 'foreign key', values), ...writesAlone(probed, key, values)]
+  })
+}
+
+/** The same without the other references of the row: a check may allow only one of them at a time. */
+function writesAlone(
+  probed: ProbedTable,
+  { constraint }: TestForeignKey,
+  values: StoredRow,
+): readonly Probe[] {
+  const { table, mine } = probed
+  const others = table.foreignKeys
+    .filter((key) => key.isOptional && key.constraint.name !== constraint.name)
+    .flatMap(({ pairs }) => pairs.map(({ column }) => column))
+    .filter((column) => !(column in values) && (mine[column] ?? null) !== null)
+  if (others.length === 0) return []
+  const row = {
+    ...insertableValues(table, mine, Object.keys(values)),
+    ...Object.fromEntries(others.map((column) => [column, null])),
+    ...values,
+  }
+  return [probe(probed, 'foreign key', insertSql(table, row), { setup: removal(table, mine) })]
 }
 
 function uniqueKeyProbes(probed: ProbedTable, { columns }: TestKey): readonly Probe[] {
