@@ -23,12 +23,12 @@ function foreignKeyProbes(probed: ProbedTable, key: TestForeignKey): readonly Pr
   const parent = tableOf(model, target)
   const rows = filled.rows.get(target)?.theirs ?? []
   if (parent === undefined || parent.kind === 'shared' || pairs.length === 0) return []
-  return rows.slice(0, 1).flatMap((row) => {
-    const values = Object.fromEntries(
-      pairs.map(({ column, targetColumn }) => [column, row[targetColumn] ?? null]),
-    )
-    return [...writes(probed, 'foreign key', values), ...writesAlone(probed, key, values)]
-  })
+  const [row] = rows
+  if (row === undefined) return []
+  const values = Object.fromEntries(
+    pairs.map(({ column, targetColumn }) => [column, row[targetColumn] ?? null]),
+  )
+  return [...writes(probed, 'foreign key', values), ...writesAlone(probed, key, values)]
 }
 
 /** The same without the other references of the row: a check may allow only one of them at a time. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type Database, createDatabase } from '../../src/create-database.ts'
 import { IsolationError, MissingMigrationsError, TenantMismatchError } from '../../src/errors.ts'
 import { failure } from '../support/two-tenants.ts'
-import { serverUrl, urlForPort } from '../support/server-url.ts'
+import { serverUrl, urlForLogin, urlForPort } from '../support/server-url.ts'
 import { emptyDatabase, setup, type TestDatabase } from '../support/setup.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { countFlights } from './flight-counter.ts'
@@ -122,14 +122,15 @@ test(
   skipOnEmbedded('settings of the one session'),
   async () => {
     const login = await createRole('login')
+    const password = randomBytes(8).toString('hex')
     const name = sql.ref(login)
     await sql`grant ibex_app to ${name}`.execute(server.admin)
+    await sql`alter role ${name} password ${sql.lit(password)}`.execute(server.admin)
     await sql`alter role ${name} set app.current_org_id = '11111111-1111-1111-1111-111111111111'`.execute(
       server.admin,
     )
-    const url = new URL(serverUrl(server))
-    url.username = login
-    const error = await failure(async () => await open(undefined, url.href).verifyIsolation())
+    const url = urlForLogin(serverUrl(server), login, password)
+    const error = await failure(async () => await open(undefined, url).verifyIsolation())
     expect(error).toHaveProperty('problems', [
       expect.stringContaining('has a value outside every transaction'),
     ])
