@@ -129,7 +129,7 @@ test('keeps the reason of the scope, and gives that of a transaction back', asyn
   ])
 })
 
-describe('with others at the same time', skipOnEmbedded('it has one session'), () => {
+describe('with others at the same time', skipOnEmbedded('one connection: nobody else is there'), () => {
   test('deletes each memory once, however many sweep', async () => {
     const { memories, memoryVersions } = tenants.mine
     for (let count = 0; count < 60; count++) await expired(1 + count)

@@ -91,7 +91,7 @@ test('relates no memory to one of another tenant, which looks like one that is m
   await theirsUnchanged()
 })
 
-describe('with others at the same time', skipOnEmbedded('it has one session'), () => {
+describe('with others at the same time', skipOnEmbedded('one connection: nobody else is there'), () => {
   test('makes one relation of twenty that say the same', async () => {
     const related = await Promise.all(
       Array.from({ length: 20 }, async () => await relationships.relate(source, target, 'co_occurs')),

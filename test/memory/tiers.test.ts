@@ -218,7 +218,7 @@ test('keeps the reason of the scope, and gives that of a transaction back', asyn
   ])
 })
 
-describe('with others at the same time', skipOnEmbedded('it has one session'), () => {
+describe('with others at the same time', skipOnEmbedded('one connection: nobody else is there'), () => {
   test('moves each memory once, however many move them', async () => {
     const { memories, memoryVersions } = tenants.mine
     for (let count = 0; count < 60; count++) await added(100 + count)
