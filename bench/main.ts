@@ -1,5 +1,6 @@
 /** `npm run bench`: the command line around the benchmark; see docs/performance.md. */
 import { writeFile } from 'node:fs/promises'
+import { benchBulkAdd, formatBulkAdd, fullBulkAdd, quickBulkAdd } from './memory/bulk-add.ts'
 import { formatMemoryFigures, fullPlan, quickPlan, runMemoryBench } from './memory/run-memory-bench.ts'
 import { type BenchOptions, parseOptions, usage } from './options.ts'
 import { formatTable } from './report.ts'
@@ -9,7 +10,10 @@ const options = readOptions()
 if (options?.memory === true) {
   const figures = await runMemoryBench({ url: options.url, ...(options.isQuick ? quickPlan : fullPlan) })
   console.log(formatMemoryFigures(figures))
-  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(figures, null, 2)}\n`)
+  const bulkAdd = await benchBulkAdd(options.url, options.isQuick ? quickBulkAdd : fullBulkAdd)
+  console.log(`\n${formatBulkAdd(bulkAdd)}`)
+  if (options.json !== undefined)
+    await writeFile(options.json, `${JSON.stringify({ ...figures, bulkAdd }, null, 2)}\n`)
 } else if (options !== undefined) {
   const interruption = new AbortController()
   process.once('SIGINT', () => interruption.abort(new Error('interrupted')))

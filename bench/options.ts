@@ -9,7 +9,7 @@ export interface BenchOptions {
   readonly json: string | undefined
   readonly rounds: number
   readonly sliceMs: number
-  /** Measures the search of memories instead. */
+  /** Measures searching and adding memories instead. */
   readonly memory: boolean
   readonly isQuick: boolean
 }
@@ -19,7 +19,7 @@ export const usage = `npm run bench -- [options]
 
   --url <url>    measure this server, as a superuser (default: TEST_DATABASE_URL, else a container is started)
   --json <file>  write the figures to a file as well
-  --memory       measure the search of memories: loads 81,190 of them, which takes some minutes
+  --memory       measure searching and adding memories: loads 81,190 of them, which takes some minutes
   --quick        a short run that shows whether everything works; its figures mean little
   --help         print this text
 
