@@ -29,6 +29,17 @@ export function fitLine(text: string, indent: number): string {
         .trimEnd()}…`
 }
 
+/** Puts two texts side by side, indented by four, each shortened to its half of the line. */
+export function alignHalves(rows: readonly (readonly [left: string, right: string])[]): string[] {
+  const gap = 2
+  const half = (width - 4 - gap) / 2
+  return rows.map(([left, right]) => {
+    const shortened = fitLine(left, width - half)
+    const space = ' '.repeat(half + gap - Array.from(shortened).length)
+    return `    ${shortened}${space}${fitLine(right, width - half)}`.trimEnd()
+  })
+}
+
 /**
  * Aligns cells in columns, indented by two: text to the left, numbers to the right with their heading.
  *

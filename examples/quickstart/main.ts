@@ -1,6 +1,6 @@
 /** `npm run quickstart`: the command line around the quickstart. */
 import { scriptTarget } from '../../src/database/script-target.ts'
-import { IbexError } from '../../src/errors.ts'
+import { BulkAddError, IbexError } from '../../src/errors.ts'
 import { parseArguments, usage, UsageError } from './arguments.ts'
 import { PersonaCsvError } from './persona-csv-error.ts'
 import { createPrinter } from './printer.ts'
@@ -41,7 +41,9 @@ process.stdout.on('error', () => {})
 
 try {
   process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
+} catch (caught) {
+  // what stopped the loading, not that it stopped
+  const error = caught instanceof BulkAddError ? caught.cause : caught
   const isExpected = error instanceof UsageError || error instanceof IbexError
   console.error(isExpected ? `quickstart: ${error.message}` : error)
   process.exitCode = 1

@@ -22,6 +22,8 @@ export interface Dataset {
   /** How many people there are; known before the first one is read. */
   readonly people: number
   readonly statements: number
+  /** What is asked when they are loaded: the first of two organizations, all of the first one. */
+  readonly questions: readonly [string, ...string[]]
   /** Starts reading: from the beginning with each call. */
   read(): AsyncIterable<Person> | Iterable<Person>
 }

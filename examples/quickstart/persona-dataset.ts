@@ -10,6 +10,20 @@ const organizations: readonly Organization[] = [
   { slug: 'personas-west', name: 'Personas West' },
 ]
 
+/** What the statements of Persona-Chat answer, put as somebody might ask who has not read them. */
+const questions: Dataset['questions'] = [
+  'Who loves to bake cookies?',
+  'Does anybody volunteer at a shelter for the homeless?',
+  'Which of them won a medal at the Olympics?',
+  'Is someone afraid of clowns?',
+  'Who can play the violin?',
+  'Who has been to Spain?',
+  'Does anyone want to become a lawyer?',
+  'How many books do they read in a year?',
+  'What are people allergic to?',
+  'Does somebody collect hats?',
+]
+
 /**
  * Spreads the people of a persona CSV over four organizations; the two of one conversation stay together.
  *
@@ -21,7 +35,7 @@ const organizations: readonly Organization[] = [
 export async function personaDataset(path: string): Promise<Dataset> {
   const { people, statements } = await inspectPersonaCsv(path)
   const prefix = slugOf(basename(path))
-  return { organizations, people, statements, read: () => readPeople(path, prefix) }
+  return { organizations, people, statements, questions, read: () => readPeople(path, prefix) }
 }
 
 async function* readPeople(path: string, prefix: string): AsyncGenerator<Person> {

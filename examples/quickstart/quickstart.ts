@@ -1,21 +1,26 @@
-/** The quickstart from end to end: migrate, load, search as two organizations, try to cross from one to the other. */
+/** The quickstart from end to end: migrate, load, ask as two organizations, try to cross from one to the other. */
 import { migrationProvider } from '../../migrations/index.ts'
-import { createDatabase, type Database, type TenantScope } from '../../src/index.ts'
+import { createDatabase, type Database } from '../../src/index.ts'
 import type { DatabaseTarget } from '../../src/database/options.ts'
 import { lexicalEmbedder } from '../../src/embedding/lexical-embedder.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
 import { countOf } from './format.ts'
-import { loadDataset, organizationId, type OrganizationReport } from './load-dataset.ts'
-import type { Dataset, Organization } from './people.ts'
+import { loadDataset, scopeOf, type OrganizationReport } from './load-dataset.ts'
+import type { Dataset } from './people.ts'
 import { personaDataset } from './persona-dataset.ts'
 import type { Printer } from './printer.ts'
 import { startProgress } from './progress.ts'
-import { describeAnswers, describeBorder, describeLoad, describeSpeed, isIsolated } from './report.ts'
-import { sample, sampleQuestion } from './sample.ts'
-import { search, type Answer } from './search.ts'
+import {
+  describeAnswers,
+  describeBorder,
+  describeLoad,
+  describeQuestions,
+  describeSpeed,
+  isIsolated,
+} from './report.ts'
+import { sample } from './sample.ts'
+import { answer, searchByEmbedding, type Answer, type AnsweredQuestion } from './search.ts'
 import { tryBorders, type BorderReport } from './try-borders.ts'
-
-const personaQuestion = 'Who loves to bake cookies?'
 
 /** Where the quickstart runs, what it loads and where it prints. */
 export interface QuickstartOptions {
@@ -29,7 +34,10 @@ export interface QuickstartOptions {
 export interface QuickstartResult {
   readonly statements: number
   readonly reports: readonly OrganizationReport[]
+  /** What each of two organizations answers the first question. */
   readonly answers: readonly (readonly Answer[])[]
+  /** What the first organization answers all questions. */
+  readonly answered: readonly AnsweredQuestion[]
   readonly border: BorderReport
   /** True when no attempt reached another organization's rows. */
   readonly isIsolated: boolean
@@ -51,17 +59,34 @@ export async function runQuickstart({ target, file, printer }: QuickstartOptions
   const [mine, theirs] = dataset.organizations
   if (mine === undefined || theirs === undefined)
     throw new Error('a dataset needs two organizations at least')
-  const question = file === undefined ? sampleQuestion : personaQuestion
+  const tenants = { mine: scopeOf(database, mine), theirs: scopeOf(database, theirs) }
+  const [question] = dataset.questions
   const [embedding = new Float32Array()] = await lexicalEmbedder.embed([question])
 
   printer.section(`One question, two organizations: "${question}"`)
   const answers = [
-    await ask(database, mine, embedding, printer),
-    await ask(database, theirs, embedding, printer),
+    await searchByEmbedding(tenants.mine, embedding),
+    await searchByEmbedding(tenants.theirs, embedding),
   ]
-  const border = await tryBorders(scopeOf(database, mine), scopeOf(database, theirs), embedding)
+  const names = [mine.name, theirs.name]
+  printer.lines(names.flatMap((name, index) => describeAnswers(name, answers[index] ?? [])))
+
+  const answered: AnsweredQuestion[] = []
+  for (const each of dataset.questions) answered.push(await answer(tenants.mine, each))
+  printer.section(
+    `${countOf(answered.length, 'question', 'questions')} to ${mine.name}, by text and, to the right, hybrid`,
+    describeQuestions(answered),
+  )
+  const border = await tryBorders(tenants.mine, tenants.theirs, embedding)
   printer.section(`${mine.name} reaches for the rows of ${theirs.name}`, describeBorder(theirs.name, border))
-  return { statements: dataset.statements, reports, answers, border, isIsolated: isIsolated(border) }
+  return {
+    statements: dataset.statements,
+    reports,
+    answers,
+    answered,
+    border,
+    isIsolated: isIsolated(border),
+  }
 }
 
 function describeMigrations(names: readonly string[]): string {
@@ -87,19 +112,4 @@ async function load(
   const speed = describeSpeed(statements, performance.now() - start)
   printer.lines([...(speed === undefined ? [] : [speed]), '', ...describeLoad(reports, statements)])
   return reports
-}
-
-async function ask(
-  database: Database,
-  organization: Organization,
-  embedding: Float32Array,
-  printer: Printer,
-): Promise<readonly Answer[]> {
-  const answers = await search(scopeOf(database, organization), embedding)
-  printer.lines(describeAnswers(organization.name, answers))
-  return answers
-}
-
-function scopeOf(database: Database, organization: Organization): TenantScope {
-  return database.forTenant(organizationId(organization), { actor: { type: 'system', id: 'quickstart' } })
 }

@@ -1,41 +1,37 @@
 /** What the quickstart says about what happened, as plain lines. */
 import type { OrganizationReport } from './load-dataset.ts'
-import type { Answer } from './search.ts'
+import { countStatements, outcomeNames, sumOutcomes, type Outcomes } from './outcomes.ts'
+import type { Answer, AnsweredQuestion } from './search.ts'
 import type { BorderReport } from './try-borders.ts'
-import { alignTable, countOf, fitLine, formatCount } from './format.ts'
+import { alignHalves, alignTable, countOf, fitLine, formatCount } from './format.ts'
 
-/** Shows for each organization what was created and what was there already, and that the sum is right. */
+/** Shows for each organization what became of its statements, and that the sum is right. */
 export function describeLoad(reports: readonly OrganizationReport[], read: number): string[] {
-  const rows = reports.map(({ organization, people, created, duplicate }) => [
-    organization.name,
-    people,
-    created + duplicate,
-    created,
-    duplicate,
-  ])
-  const { people, created, duplicate } = totalOf(reports)
+  const { people, outcomes: total } = totalOf(reports)
+  // The last two happen to those only who have erased or superseded something since.
+  const names = outcomeNames.filter((name, index) => index < 4 || total[name] > 0)
+  const headings = names.map((name) => name.replace('_', ' '))
+  const row = (name: string, count: number, outcomes: Outcomes): (string | number)[] => [
+    name,
+    count,
+    ...names.map((outcome) => outcomes[outcome]),
+  ]
   const table = alignTable([
-    ['organization', 'people', 'statements', 'created', 'duplicate'],
-    ...rows,
-    ['together', people, created + duplicate, created, duplicate],
+    ['organization', 'people', ...headings],
+    ...reports.map(({ organization, ...report }) => row(organization.name, report.people, report.outcomes)),
+    row('together', people, total),
   ])
-  const sum = `${formatCount(created)} created + ${formatCount(duplicate)} duplicate = ${formatCount(created + duplicate)}`
-  return [...table, '', `  ${sum} of ${countOf(read, 'statement', 'statements')} read`]
+  const terms = names.map((name, index) => `${formatCount(total[name])} ${headings[index] ?? name}`)
+  const sum = `= ${formatCount(countStatements(total))} of ${countOf(read, 'statement', 'statements')} read`
+  return [...table, '', `  ${terms.join(' + ')}`, `  ${sum}`]
 }
 
 /** Adds up what was loaded. */
-export function totalOf(reports: readonly OrganizationReport[]): {
-  people: number
-  created: number
-  duplicate: number
-} {
-  const total = { people: 0, created: 0, duplicate: 0 }
-  for (const { people, created, duplicate } of reports) {
-    total.people += people
-    total.created += created
-    total.duplicate += duplicate
+export function totalOf(reports: readonly OrganizationReport[]): { people: number; outcomes: Outcomes } {
+  return {
+    people: reports.reduce((sum, { people }) => sum + people, 0),
+    outcomes: sumOutcomes(reports.map(({ outcomes }) => outcomes)),
   }
-  return total
 }
 
 /** Shows how fast it was; undefined where it was too short to say. */
@@ -47,12 +43,28 @@ export function describeSpeed(statements: number, milliseconds: number): string 
 
 /** Shows what one organization answers, most similar first, and whom it is about. */
 export function describeAnswers(organization: string, answers: readonly Answer[]): string[] {
-  const lines = answers.map(({ content, similarity, people: [first = '', ...others] }) => {
+  const lines = answers.map(({ content, relevance, people: [first = '', ...others] }) => {
     const people = others.length === 0 ? first : `${first} and ${countOf(others.length, 'other', 'others')}`
     const text = fitLine(content, 13 + people.length)
-    return `    ${similarity.toFixed(2)}  ${text} (${people})`
+    return `    ${relevance.toFixed(2)}  ${text} (${people})`
   })
   return [`  ${organization}`, ...(lines.length > 0 ? lines : ['    nothing'])]
+}
+
+/** Shows each question, and below it side by side what was found by text and hybrid, best first. */
+export function describeQuestions(answered: readonly AnsweredQuestion[]): string[] {
+  return answered.flatMap(({ question, text, hybrid }) => {
+    const lines = Math.max(text.length, hybrid.length, 1)
+    const rows = Array.from(
+      { length: lines },
+      (_, place) => [answerAt(text, place), answerAt(hybrid, place)] as const,
+    )
+    return [`  ${question}`, ...alignHalves(rows)]
+  })
+}
+
+function answerAt(answers: readonly Answer[], place: number): string {
+  return answers[place]?.content ?? (place === 0 ? 'nothing' : '')
 }
 
 /** Shows what came of each attempt to cross a border, and what the other side still has. */

@@ -58,7 +58,7 @@ const people: readonly Person[] = [
     'Elif is vegetarian.',
     'Elif plays chess on Sunday evenings.',
     'Elif closes the month on the third working day.',
-    'Elif wants every invoice as a PDF.',
+    'Elif wants every invoice as a pdf!',
   ]),
   person('cedar-freight', 'Farah', [
     'Farah dispatches forty lorries a day.',
@@ -67,7 +67,7 @@ const people: readonly Person[] = [
     'Farah writes short messages in English.',
     'Farah keeps bees on the roof.',
     'Farah is afraid of flying.',
-    'Farah dispatches forty lorries a day.',
+    'Farah dispatches sixty lorries a day.',
   ]),
   person('cedar-freight', 'Goran', [
     'Goran repairs the engines of the older lorries.',
@@ -88,14 +88,25 @@ const people: readonly Person[] = [
   ]),
 ]
 
-/** What both organizations are asked: each has an Ana of its own. */
-export const sampleQuestion = 'Where does Ana live?'
+/** The first is put to two organizations: each has an Ana of its own. */
+const questions: Dataset['questions'] = [
+  'Where does Ana live?',
+  'When does Chiara order supplies?',
+  'Is anybody allergic to penicillin?',
+  'How does Boris like his coffee?',
+  'Who speaks Italian?',
+]
 
-/** The quickstart's own data: 3 organizations, 9 people, 60 statements of which some are said twice. */
+/**
+ * The quickstart's own data: 3 organizations, 9 people, 60 statements.
+ *
+ * Some are said twice, one of them in other letters (Elif's invoices), and one is contradicted (Farah's lorries).
+ */
 export const sample: Dataset = {
   organizations,
   people: people.length,
   statements: people.reduce((sum, { statements }) => sum + statements.length, 0),
+  questions,
   read: () => people,
 }
 

@@ -40,16 +40,32 @@ function tenantAt(index: number): TenantScope {
   return database.forTenant(organizationId(organization))
 }
 
-test('creates every statement once and counts the ones said twice', () => {
-  expect(first.reports.map(({ people, created, duplicate }) => ({ people, created, duplicate }))).toEqual([
-    { people: 3, created: 18, duplicate: 2 },
-    { people: 3, created: 17, duplicate: 3 },
-    { people: 3, created: 18, duplicate: 2 },
+test('creates every statement once, and counts what is said again, said otherwise and contradicted', () => {
+  const rest = { superseded: 0, erased: 0 }
+  expect(first.reports.map(({ outcomes }) => outcomes)).toEqual([
+    { created: 18, duplicate: 2, merged: 0, pending_review: 0, ...rest },
+    { created: 17, duplicate: 2, merged: 1, pending_review: 0, ...rest },
+    { created: 18, duplicate: 1, merged: 0, pending_review: 1, ...rest },
+  ])
+})
+
+test('merges what differs in letters only, and keeps a contradiction for a review', async () => {
+  const statuses = await Promise.all(
+    [1, 2].map(async (index) => {
+      const { db } = tenantAt(index)
+      const others = db.selectFrom('ibex_core.memories').where('status', '!=', 'active')
+      return await others.select(['content', 'status']).execute()
+    }),
+  )
+  expect(statuses).toEqual([
+    [{ content: 'Elif wants every invoice as a pdf!', status: 'merged' }],
+    [{ content: 'Farah dispatches sixty lorries a day.', status: 'pending_review' }],
   ])
 })
 
 test('creates nothing when it runs again', async () => {
-  expect(totalOf(second.reports)).toEqual({ people: 9, created: 0, duplicate: 60 })
+  const outcomes = { created: 0, duplicate: 59, merged: 1, pending_review: 0, superseded: 0, erased: 0 }
+  expect(totalOf(second.reports)).toEqual({ people: 9, outcomes })
   const counts = await Promise.all(
     [0, 1, 2].map(async (index) => {
       const { db } = tenantAt(index)
@@ -61,8 +77,8 @@ test('creates nothing when it runs again', async () => {
   )
   expect(counts).toEqual([
     [3, 3, 18],
-    [3, 3, 17],
     [3, 3, 18],
+    [3, 3, 19],
   ])
 })
 
@@ -70,7 +86,19 @@ test('answers the same question differently to two organizations', () => {
   const [mine, theirs] = first.answers
   expect(mine?.[0]?.content).toBe('Ana lives in Porto, two streets from the river.')
   expect(theirs?.[0]?.content).toBe('Ana lives in Bergen, above the bakery.')
-  expect(mine?.every(({ similarity }) => similarity >= 0 && similarity <= 1)).toBe(true)
+  expect(mine?.every(({ relevance }) => relevance >= 0 && relevance <= 1)).toBe(true)
+})
+
+test('finds the stated fact first by text and hybrid', () => {
+  const facts = [
+    'Ana lives in Porto, two streets from the river.',
+    'Chiara orders supplies on the first day of the month.',
+    'Ana is allergic to penicillin.',
+    'Boris takes his coffee with milk.',
+    'Chiara speaks Italian, German and some Polish.',
+  ]
+  expect(first.answered.map(({ text }) => text[0]?.content)).toEqual(facts)
+  expect(first.answered.map(({ hybrid }) => hybrid[0]?.content)).toEqual(facts)
 })
 
 test('reaches nothing of the other organization, which keeps what it had', () => {
@@ -86,7 +114,7 @@ test('reaches nothing of the other organization, which keeps what it had', () =>
     'give it an agent of mine: InsufficientPrivilegeError',
     'insert a memory for its agent: ForeignKeyViolationError',
   ])
-  expect(first.border).toMatchObject({ agents: 3, memories: 17, unchanged: true })
+  expect(first.border).toMatchObject({ agents: 3, memories: 18, unchanged: true })
   expect([first.isIsolated, second.isIsolated]).toEqual([true, true])
 })
 
@@ -105,5 +133,8 @@ test('would notice a border that gives way, and undo what came through', async (
 test('prints sections that fit in 80 columns, and no colours where there is no terminal', () => {
   expect(printed.split('\n').filter((line) => Array.from(line).length > 80)).toEqual([])
   expect(printed).not.toContain('\u001B')
-  expect(printed).toContain('  53 created + 7 duplicate = 60 of 60 statements read')
+  expect(printed).toContain(
+    '  53 created + 5 duplicate + 1 merged + 1 pending review\n  = 60 of 60 statements read',
+  )
+  for (const { question } of first.answered) expect(printed).toContain(`  ${question}\n`)
 })

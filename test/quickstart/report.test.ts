@@ -3,6 +3,7 @@ import {
   describeAnswers,
   describeBorder,
   describeLoad,
+  describeQuestions,
   describeSpeed,
   isIsolated,
 } from '../../examples/quickstart/report.ts'
@@ -15,21 +16,28 @@ function report(overrides: Partial<BorderReport> = {}): BorderReport {
   return { outcomes: [held], agents: 3, memories: 17, unchanged: true, ...overrides }
 }
 
+const none = { created: 0, duplicate: 0, merged: 0, pending_review: 0, superseded: 0, erased: 0 }
+const alder = { organization: { slug: 'a', name: 'Alder' }, people: 3, outcomes: { ...none, created: 1_018 } }
+const birch = { organization: { slug: 'b', name: 'Birch' }, people: 1 }
+
 test('adds up what was loaded and says how much was read', () => {
-  const lines = describeLoad(
-    [
-      { organization: { slug: 'a', name: 'Alder' }, people: 3, created: 1_018, duplicate: 2 },
-      { organization: { slug: 'b', name: 'Birch' }, people: 1, created: 10, duplicate: 3 },
-    ],
-    1_033,
-  )
-  expect(lines).toEqual([
-    '  organization   people   statements   created   duplicate',
-    '  Alder               3        1,020     1,018           2',
-    '  Birch               1           13        10           3',
-    '  together            4        1,033     1,028           5',
+  const outcomes = { ...none, created: 10, duplicate: 3, merged: 2, pending_review: 1 }
+  expect(describeLoad([alder, { ...birch, outcomes }], 1_034)).toEqual([
+    '  organization   people   created   duplicate   merged   pending review',
+    '  Alder               3     1,018           0        0                0',
+    '  Birch               1        10           3        2                1',
+    '  together            4     1,028           3        2                1',
     '',
-    '  1,028 created + 5 duplicate = 1,033 of 1,033 statements read',
+    '  1,028 created + 3 duplicate + 2 merged + 1 pending review',
+    '  = 1,034 of 1,034 statements read',
+  ])
+})
+
+test('counts what is not learnt again where there is any', () => {
+  const lines = describeLoad([alder, { ...birch, outcomes: { ...none, erased: 4 } }], 1_022)
+  expect(lines.slice(-2)).toEqual([
+    '  1,018 created + 0 duplicate + 0 merged + 0 pending review + 4 erased',
+    '  = 1,022 of 1,022 statements read',
   ])
 })
 
@@ -38,11 +46,27 @@ test('says how fast a long load was, and nothing about a short one', () => {
   expect(describeSpeed(60, 100)).toBeUndefined()
 })
 
+test('shows the answers of both ways side by side, or that there are none', () => {
+  const here = { content: 'Here.', relevance: 0.5, people: ['Ana'] }
+  const long = { ...here, content: 'word '.repeat(9) }
+  const answered = [
+    { question: 'Where?', text: [here], hybrid: [here, long] },
+    { question: 'Who?', text: [], hybrid: [] },
+  ]
+  expect(describeQuestions(answered)).toEqual([
+    '  Where?',
+    `    Here.${' '.repeat(34)}Here.`,
+    `${' '.repeat(43)}word word word word word word word w…`,
+    '  Who?',
+    `    nothing${' '.repeat(32)}nothing`,
+  ])
+})
+
 test('shows answers with their similarity, or that there are none', () => {
   const answers = [
-    { content: 'Ana lives here.', similarity: 0.3162, people: ['Ana'] },
-    { content: 'I bake.', similarity: 0.3, people: ['Ana', 'Boris', 'Chiara'] },
-    { content: 'word '.repeat(30), similarity: 0.1, people: ['Ana'] },
+    { content: 'Ana lives here.', relevance: 0.3162, people: ['Ana'] },
+    { content: 'I bake.', relevance: 0.3, people: ['Ana', 'Boris', 'Chiara'] },
+    { content: 'word '.repeat(30), relevance: 0.1, people: ['Ana'] },
   ]
   expect(describeAnswers('Alder', answers)).toEqual([
     '  Alder',
