@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inspectPersonaCsv, readPersonaCsv } from '../../examples/quickstart/persona-csv.ts'
 import { PersonaCsvError } from '../../examples/quickstart/persona-csv-error.ts'
+import { skipWithoutFile } from '../support/skip.ts'
 
 const header = 'user 1 personas,user 2 personas,Best Generated Conversation\n'
 const published = join(import.meta.dirname, '../../../shared/data/persona-chat/conversations.csv')
@@ -140,8 +140,9 @@ test('does not quote what the file says in an error', async () => {
   expect(message).not.toContain('secret')
 })
 
-test.skipIf(!existsSync(published))(
-  'reads the published validation split (skipped where the file is missing)',
+test(
+  'reads the published validation split',
+  skipWithoutFile(published, '../shared/data/persona-chat'),
   async () => {
     expect(await inspectPersonaCsv(published)).toEqual({
       conversations: 1_000,

@@ -1,4 +1,5 @@
 /** Skipping out loud what a backend cannot do. */
+import { existsSync } from 'node:fs'
 import { inject } from 'vitest'
 import { hasPgBouncer } from './pgbouncer.ts'
 
@@ -39,6 +40,11 @@ export function skipBehindPooler(reason: string): SkipOptions {
 export function skipWithoutPgBouncer(): SkipOptions {
   if (inject('access').backend === 'embedded') return skipped('no server to pool connections to')
   return hasPgBouncer() ? running : skipped('pgbouncer is not installed (Debian: apt-get install pgbouncer)')
+}
+
+/** Skips what needs a file that is not part of the repository. */
+export function skipWithoutFile(path: string, name: string): SkipOptions {
+  return existsSync(path) ? running : skipped(`${name} is missing`)
 }
 
 const running: SkipOptions = { skip: false, meta: {} }
