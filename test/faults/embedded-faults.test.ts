@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { createDatabase } from '../../src/create-database.ts'
-import type { SkipOptions } from '../support/skip.ts'
+import { type SkipOptions, skipOnServer } from '../support/skip.ts'
 import { runToEnd, writer } from './writer-process.ts'
 import { readWritten } from './written-units.ts'
 
@@ -13,7 +13,7 @@ const timeout = 90_000
 
 test(
   'keeps what was acknowledged, and nothing by halves, when its process is killed',
-  { ...onEmbedded(), timeout },
+  { ...skipOnServer(), timeout },
   async () => {
     const { directory, archive } = await newDirectory()
     const data = join(directory, 'data')
@@ -81,14 +81,8 @@ async function newDirectory(): Promise<{ readonly directory: string; readonly ar
   return { directory, archive: access.migrated }
 }
 
-function onEmbedded(): SkipOptions {
-  return inject('access').backend === 'embedded'
-    ? { skip: false, meta: {} }
-    : { skip: true, meta: { skipReason: 'the embedded backend does it' } }
-}
-
 function onSmallDisk(): SkipOptions {
-  const { skip, meta } = onEmbedded()
+  const { skip, meta } = skipOnServer()
   if (skip) return { skip, meta }
   const mayMount = spawnSync('unshare', ['-rm', 'true']).status === 0
   return mayMount

@@ -10,7 +10,7 @@ import { createPrinter } from '../../examples/quickstart/printer.ts'
 import { runQuickstart, type QuickstartResult } from '../../examples/quickstart/quickstart.ts'
 import { totalOf } from '../../examples/quickstart/report.ts'
 import { createDatabase, lexicalEmbedder } from '../../src/index.ts'
-import { skipWithoutFile } from '../support/skip.ts'
+import { skipOnServer, skipWithoutFile } from '../support/skip.ts'
 import { collectOutput } from './collect-output.ts'
 
 const published = join(import.meta.dirname, '../../../shared/data/persona-chat/conversations.csv')
@@ -29,7 +29,10 @@ const facts: Readonly<Record<string, RegExp>> = {
   'Does somebody collect hats?': /^I have a hat collection/,
 }
 
-describe('the published validation split', skipWithoutFile(published, '../shared/data/persona-chat'), () => {
+const { skip, meta } = skipOnServer()
+const options = skip ? { skip, meta } : skipWithoutFile(published, '../shared/data/persona-chat')
+
+describe('the published validation split', options, () => {
   let directory: string
   let result: QuickstartResult
   let printed: string

@@ -31,6 +31,11 @@ export function skipOnEmbedded(reason: string): SkipOptions {
   return inject('access').backend === 'embedded' || isOneConnection ? skipped(reason) : running
 }
 
+/** Skips what brings its own embedded engine, and need not run on every backend, where there is a server. */
+export function skipOnServer(): SkipOptions {
+  return inject('access').backend === 'embedded' ? running : skipped('the embedded backend does it')
+}
+
 /** Skips what cannot go through PgBouncer with one connection, in the run where everything does (`TEST_POOLER=1`). */
 export function skipBehindPooler(reason: string): SkipOptions {
   return isBehindPooler() ? skipped(reason) : running
