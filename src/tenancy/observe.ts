@@ -2,6 +2,12 @@
 import type { QueryEvent } from '../database/options.ts'
 import type { BatchResult, BatchStatement } from './message-batch.ts'
 
+/** What becomes of errors where the usual is not meant. */
+export interface ErrorTraits {
+  readonly mapError?: (error: unknown) => unknown
+  readonly quotesParameters?: boolean
+}
+
 /** What the statements of one scope have in common. */
 export interface ScopeTraits {
   readonly role: string | undefined

@@ -5,8 +5,8 @@ import type { ResolvedOptions } from '../database/options.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { checkOptionNames } from './arguments.ts'
 import type { Actor } from './scope.ts'
+import type { ErrorTraits } from './observe.ts'
 import { TenantDialect, tenantSetting } from './tenant-dialect.ts'
-import type { TenantDialectConfig } from './tenant-dialect.ts'
 import type { TransactionOptions } from './transaction.ts'
 import { verifyIsolation } from './verify-isolation.ts'
 import type { IsolationReport } from './verify-isolation.ts'
@@ -44,7 +44,7 @@ export class Tenancy<DB> {
   kyselyFor(
     identity: ScopeIdentity,
     transaction: TransactionOptions = {},
-    errors: Pick<TenantDialectConfig, 'mapError' | 'quotesParameters'> = {},
+    errors: ErrorTraits = {},
   ): Kysely<DB> {
     const { role, systemRole, prepare, onQuery, statementTimeout } = this.#options
     const isSystem = 'systemReason' in identity

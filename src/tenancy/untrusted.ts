@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely'
 import { mapDatabaseError } from '../database/map-error.ts'
 import { UntrustedStatementError } from '../errors.ts'
 import { checkFilledText, checkObject, checkOptionNames, checkWholeNumber } from './arguments.ts'
-import type { TenantDialectConfig } from './tenant-dialect.ts'
+import type { ErrorTraits } from './observe.ts'
 
 /** What an untrusted statement may take. */
 export interface UntrustedOptions {
@@ -91,7 +91,7 @@ export async function runUntrusted<DB>(
 }
 
 /** How errors reach the author of the statement: with the names that PostgreSQL quotes. */
-export const untrustedErrors: Pick<TenantDialectConfig, 'mapError' | 'quotesParameters'> = {
+export const untrustedErrors: ErrorTraits = {
   mapError: mapUntrustedError,
   quotesParameters: true,
 }
