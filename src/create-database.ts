@@ -14,13 +14,10 @@ import type { TokenVerification, VerifyTokenOptions } from './identity/verify-to
 import { SystemScope } from './tenancy/system-scope.ts'
 import { Tenancy, copyScopeOptions } from './tenancy/tenancy.ts'
 import type { ScopeOptions } from './tenancy/tenancy.ts'
-import { parseTenantId } from './tenancy/tenant-id.ts'
+import { nobody, parseTenantId } from './tenancy/tenant-id.ts'
 import type { IsolationReport } from './tenancy/verify-isolation.ts'
 import { TenantScope } from './tenant-scope.ts'
 import { Vector } from './vector/vector.ts'
-
-/** An id that no organization has, where a tenant's role is needed and no tenant. */
-const nobody = '00000000-0000-0000-0000-000000000000'
 
 /** The options of {@link createDatabase}. */
 export interface CreateDatabaseOptions extends DatabaseOptions {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { PoolClient } from 'pg'
 import type { EmbeddedEngine } from './embedded-engine.ts'
+import { announcedProcess } from './announced-process.ts'
 import { mapConnectError } from './map-error.ts'
 
 /** Called for every notification of the session, whatever its channel. */
@@ -42,9 +43,7 @@ export async function openServerSession(
   try {
     await client.connect()
     const rows = await query<{ pid: number }>('select pg_backend_pid() as pid')
-    // pg's client has the id that the server gave it; its types leave it out
-    const { processID } = client as pg.Client & { readonly processID: number | null }
-    const isPooled = rows[0]?.pid !== processID
+    const isPooled = rows[0]?.pid !== announcedProcess(client)
     const check = async (): Promise<void> => void (await query('select 1'))
     return { ended: ending.signal, isPooled, query, check, close }
   } catch (error) {

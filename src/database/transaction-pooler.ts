@@ -1,13 +1,13 @@
 /** Tells whether a connection leads through a transaction pooler, which lends sessions of the server from client to client. */
 import type { ClientBase } from 'pg'
+import { announcedProcess } from './announced-process.ts'
 import { ConnectionPool } from './connection-pool.ts'
 import type { ResolvedOptions } from './options.ts'
 
 /**
  * True when other clients get the same session of the server.
  *
- * A server tells each client the process that serves it; a pooler makes that number up. Where the numbers are the same,
- * which one statement finds out, there is none. Otherwise a second client asks in turn with the first one: whoever is
+ * Where the process that was announced is the one that serves, there is no pooler. Otherwise a second client asks in turn with the first one: whoever is
  * served by the other's process, or by another one than before, shares sessions. A pooler in session mode does not do that.
  */
 export async function goesThroughTransactionPooler(
@@ -46,9 +46,4 @@ async function sharesSession(
 async function processOf(client: ClientBase): Promise<number> {
   const { rows } = await client.query<{ pid: number }>('select pg_catalog.pg_backend_pid() as pid')
   return rows[0]?.pid ?? 0
-}
-
-/** pg keeps it to be able to cancel; its types do not say so. */
-function announcedProcess(client: ClientBase): unknown {
-  return 'processID' in client ? client.processID : undefined
 }

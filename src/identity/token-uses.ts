@@ -1,5 +1,6 @@
 /** The uses of tokens, counted in this process until they are written down. */
 import { checkOptionNames, checkWholeNumber } from '../tenancy/arguments.ts'
+import { TenantCounts } from '../tenancy/tenant-counts.ts'
 import { toAddress } from './ip-address.ts'
 import type { TokenRepository, TokenUse } from './token-repository.ts'
 import type { VerifiedToken } from './verify-token.ts'
@@ -34,25 +35,28 @@ const known: ReadonlySet<string> = new Set<keyof TokenUsesOptions>(['maxTokens']
  * who look for tokens that nobody needs, not for bills.
  */
 export class TokenUses {
-  readonly #maxTokens: number
-  /** By tenant and token. */
-  readonly #tenants: Map<string, Map<string, TokenUse>> = new Map()
-  #size = 0
+  readonly #counts: TenantCounts<TokenUse>
 
   /** @throws {InvalidArgumentError} when `maxTokens` is no whole number of at least 1. */
   constructor(options: TokenUsesOptions = {}) {
     checkOptionNames('option', options, known)
-    this.#maxTokens = checkWholeNumber('maxTokens', options.maxTokens ?? 10_000, 1)
+    const most = checkWholeNumber('maxTokens', options.maxTokens ?? 10_000, 1)
+    this.#counts = new TenantCounts({ keyOf: ({ tokenId }) => tokenId, together, most })
   }
 
   /** How many tokens have uses that are not written down: a service may flush when there are many. */
   get size(): number {
-    return this.#size
+    return this.#counts.size
   }
 
   /** Counts one use of a token; what is no address counts as none. */
   record({ orgId, tokenId }: Pick<VerifiedToken, 'orgId' | 'tokenId'>, address?: string): void {
-    this.#add(orgId, { tokenId, count: 1, lastUsedAt: new Date(), lastUsedIp: toAddress(address) ?? null })
+    this.#counts.add(orgId, {
+      tokenId,
+      count: 1,
+      lastUsedAt: new Date(),
+      lastUsedIp: toAddress(address) ?? null,
+    })
   }
 
   /**
@@ -62,33 +66,9 @@ export class TokenUses {
    * known whether the statement took effect, and that tenant's uses are counted again.
    */
   async flush(database: TokensOfTenants): Promise<number> {
-    const taken = [...this.#tenants].map(([orgId, uses]) => ({ orgId, uses: [...uses.values()] }))
-    this.#tenants.clear()
-    this.#size = 0
-    let written = 0
-    for (const [index, { orgId, uses }] of taken.entries()) {
-      try {
-        await database.forTenant(orgId).tokens.addUses(uses)
-      } catch (error) {
-        // the one that failed comes last, so that it does not keep the others back for ever
-        for (const left of [...taken.slice(index + 1), { orgId, uses }])
-          for (const use of left.uses) this.#add(left.orgId, use)
-        throw error
-      }
-      written += uses.length
-    }
-    return written
-  }
-
-  #add(orgId: string, use: TokenUse): void {
-    const uses = this.#tenants.get(orgId) ?? new Map<string, TokenUse>()
-    const before = uses.get(use.tokenId)
-    if (before === undefined) {
-      if (this.#size >= this.#maxTokens) return
-      this.#size += 1
-    }
-    uses.set(use.tokenId, before === undefined ? use : together(before, use))
-    this.#tenants.set(orgId, uses)
+    return await this.#counts.flush(
+      async (orgId, uses) => await database.forTenant(orgId).tokens.addUses(uses),
+    )
   }
 }
 

@@ -1,5 +1,6 @@
 /** The memories that searches have returned, counted in this process until they are written down. */
 import { runOutsideTransaction } from '../tenancy/ambient-transaction.ts'
+import { TenantCounts } from '../tenancy/tenant-counts.ts'
 import type { CountedUse } from './record-uses.ts'
 
 /** Writes the uses of one tenant's memories down. */
@@ -22,9 +23,15 @@ const maxMemories = 50_000
  */
 export class Retrievals {
   readonly #write: WriteRetrievals
-  /** By tenant and memory. */
-  #tenants: Map<string, Map<string, CountedUse>> = new Map()
-  #size = 0
+  readonly #counts: TenantCounts<CountedUse> = new TenantCounts({
+    keyOf: ({ memoryId }) => memoryId,
+    together: (before, use) => ({
+      ...use,
+      count: before.count + use.count,
+      lastAt: before.lastAt > use.lastAt ? before.lastAt : use.lastAt,
+    }),
+    most: maxMemories,
+  })
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> | undefined
 
@@ -35,9 +42,9 @@ export class Retrievals {
   /** Counts one retrieval of each memory. */
   record(orgId: string, memoryIds: readonly string[]): void {
     const lastAt = new Date()
-    for (const memoryId of memoryIds) this.#add(orgId, { memoryId, count: 1, lastAt })
-    if (this.#size === 0) return
-    if (this.#size >= fullAt) this.#flushSoon(0)
+    for (const memoryId of memoryIds) this.#counts.add(orgId, { memoryId, count: 1, lastAt })
+    if (this.#counts.size === 0) return
+    if (this.#counts.size >= fullAt) this.#flushSoon(0)
     else this.#flushSoon(delayMs)
   }
 
@@ -59,19 +66,7 @@ export class Retrievals {
   async #flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const taken = [...this.#tenants]
-    this.#tenants = new Map()
-    this.#size = 0
-    for (const [index, [orgId, uses]] of taken.entries()) {
-      try {
-        await this.#write(orgId, [...uses.values()])
-      } catch (error) {
-        // the tenant that failed comes last, so that it does not keep the others back for ever
-        for (const [other, left] of [...taken.slice(index + 1), [orgId, uses] as const])
-          for (const use of left.values()) this.#add(other, use)
-        throw error
-      }
-    }
+    await this.#counts.flush(this.#write)
   }
 
   #flushSoon(delay: number): void {
@@ -87,17 +82,5 @@ export class Retrievals {
     )
     // a process that has nothing else to do may end
     this.#timer.unref()
-  }
-
-  #add(orgId: string, { memoryId, count, lastAt }: CountedUse): void {
-    const uses = this.#tenants.get(orgId) ?? new Map<string, CountedUse>()
-    const before = uses.get(memoryId)
-    if (before === undefined) {
-      if (this.#size >= maxMemories) return
-      this.#size += 1
-    }
-    const last = before !== undefined && before.lastAt > lastAt ? before.lastAt : lastAt
-    uses.set(memoryId, { memoryId, count: count + (before?.count ?? 0), lastAt: last })
-    this.#tenants.set(orgId, uses)
   }
 }

@@ -2,6 +2,9 @@
 import { InvalidTenantIdError, MissingTenantError } from '../errors.ts'
 import { isUuid } from './arguments.ts'
 
+/** An id that no organization has, where a tenant's role is needed and no tenant. */
+export const nobody = '00000000-0000-0000-0000-000000000000'
+
 /**
  * Returns the tenant id in PostgreSQL's canonical form: 36 characters, lower case.
  *

@@ -1,12 +1,16 @@
 /** The check that a service runs at its start: would the database really keep tenants apart for this login? */
+import { announcedProcess } from '../database/announced-process.ts'
 import { mapDatabaseError } from '../database/map-error.ts'
 import { IsolationError, MissingMigrationsError } from '../errors.ts'
 import { assertOutsideTransaction } from './ambient-transaction.ts'
 import { MessageBatch } from './message-batch.ts'
+import type { BatchContext } from './message-batch.ts'
 import { explainPrefix } from './server-refusals.ts'
 import { settingsStatement } from './settings.ts'
 import { tenantSetting } from './tenant-dialect.ts'
+import { nobody } from './tenant-id.ts'
 import type { TenantPool, WireClient } from './wire.ts'
+import { WireSession } from './wire-session.ts'
 
 /** What `verifyIsolation` found to be in order. */
 export interface IsolationReport {
@@ -47,9 +51,6 @@ interface Facts {
   readonly process: number
 }
 
-/** A tenant that does not exist, by which a setting that outlives its transaction is known. */
-const nobody = '00000000-0000-0000-0000-000000000000'
-
 /** Where the second transaction keeps what it found of the first. */
 const leftBehind = 'app.left_behind'
 
@@ -70,7 +71,6 @@ export async function verifyIsolation(check: IsolationCheck): Promise<IsolationR
   }
   const problems = findProblems(facts)
   if (problems.length > 0) throw new IsolationError(problems)
-  // a server tells its clients which process serves them, so that they can cancel; a pooler makes one up
   const isPooled = check.kind === 'server' && announced !== facts.process
   const warnings = [...findWarnings(facts), ...(isPooled && check.prepare ? [pooledWarning] : [])]
   return { role: facts.role, tables: facts.tables, isPooled, warnings }
@@ -86,10 +86,11 @@ const pooledWarning =
 async function askServer({
   pool,
   role,
-}: IsolationCheck): Promise<{ readonly facts: Facts | undefined; readonly announced: number | null }> {
+}: IsolationCheck): Promise<{ readonly facts: Facts | undefined; readonly announced: unknown }> {
   assertOutsideTransaction(pool, nobody)
+  const client = await pool.connect()
   // pg's client has these fields; its types leave them out
-  const client = (await pool.connect()) as WireClient
+  const wire = client as WireClient
   const prefix = settingsStatement({ role, [tenantSetting]: nobody })
   const statements = [
     { text: 'begin', values: [] },
@@ -99,18 +100,21 @@ async function askServer({
     prefix,
     { text: factsQuery, values: [] },
   ].filter((statement) => statement !== undefined)
-  const parserOf = (oid: number): ((text: string) => unknown) => client.getTypeParser(oid, 'text')
-  const batch = new MessageBatch({ statements: undefined, role, parserOf }, statements)
+  const context: BatchContext = {
+    statements: undefined,
+    role,
+    parserOf: (oid) => wire.getTypeParser(oid, 'text'),
+  }
+  const session = new WireSession(wire, context, undefined)
+  const batch = new MessageBatch(context, statements)
   try {
-    // pg takes any object with submit(); its types know only pg-cursor's
-    client.query(batch as never)
-    const { rows } = await batch.result
+    const { rows } = await session.submit(batch)
     // the columns are those of the statement
-    return { facts: rows[0] as Facts | undefined, announced: client.processID }
+    return { facts: rows[0] as Facts | undefined, announced: announcedProcess(client) }
   } catch (error) {
     throw mapDatabaseError(batch.isInPrefix ? explainPrefix(error, role) : error)
   } finally {
-    client.release(client.getTransactionStatus() !== 'I')
+    session.release()
   }
 }
 
