@@ -8,7 +8,7 @@ import {
 } from '../../src/errors.ts'
 import { createTenantTable } from '../../src/migration/create-tenant-table.ts'
 import type { JsonText } from '../../types/database.d.ts'
-import { insertTeam, insertUser } from '../support/factories.ts'
+import { insertMemory, insertTeam, insertUser } from '../support/factories.ts'
 import { type TwoTenants, failure, openTwoTenants, refusal, shown } from '../support/two-tenants.ts'
 import { type Person, allRows, carriersOf, countRows, createConsumerTables, insertPerson } from './person.ts'
 
@@ -121,6 +121,20 @@ test('proves by its receipt that this user was erased, without naming one, the a
     erased_by_type: 'user',
     erased_by: nobody,
   })
+})
+
+test('leaves no trace of a user who erases himself in the versions that it writes', async () => {
+  const { admin, database, mine } = tenants
+  const { id } = await insertUser(admin, { org_id: mine.orgId })
+  // of nobody, and changed by the erasure, because it names the user
+  const memory = await insertMemory(admin, { org_id: mine.orgId, metadata: { heard_from: id } })
+  const scope = database.forTenant(mine.orgId, { actor: { type: 'user', id } })
+  await scope.erasure.eraseUser(id, { reason })
+
+  const versions = await mine.memories.history(memory.id)
+  expect(versions.map(({ changed_by: by }) => by)).not.toContain(id)
+  expect(versions.at(-1)).toMatchObject({ metadata: { heard_from: nobody } })
+  expect(await carriersOf(admin, id)).toEqual([])
 })
 
 test('erases a soft-deleted user, and the second time there is none', async () => {

@@ -212,6 +212,19 @@ describe('with others at the same time', skipOnEmbedded('it has one session'), (
     for (const id of kept) expect(await turnsOf(id)).toEqual([7, 8])
     expect(await turnsOf(doomed)).toEqual([])
   })
+
+  test('skips a checkpoint that another holds, and waits for nobody', async () => {
+    const { admin } = tenants
+    const id = await session('ccccc')
+    await admin.transaction().execute(async (trx) => {
+      const held = trx.selectFrom('ibex_core.checkpoints').select('id').forUpdate()
+      await held.where('session_id', '=', id).where('turn_index', '=', 1).execute()
+      await prune({ sessionId: id, keepLatest: 2 })
+      expect(await turnsOf(id)).toEqual([1, 3, 4])
+    })
+    await prune({ sessionId: id, keepLatest: 2 })
+    expect(await turnsOf(id)).toEqual([3, 4])
+  })
 })
 
 /** Deletes by hand, as a role and with the setting of a prune. */
