@@ -363,6 +363,16 @@ export class InvalidArgumentError extends IbexError {
   }
 }
 
+/** Raised by a statement of a batch when another one failed: nothing of the batch took effect. */
+export class BatchFailedError extends IbexError {
+  override readonly name = 'BatchFailedError'
+  override readonly code = 'batch_failed'
+
+  constructor() {
+    super('another statement of the batch failed: nothing of the batch took effect')
+  }
+}
+
 /** Raised before any SQL when a row, patch, filter or order names a column that the table does not have or that is not writable. */
 export class InvalidColumnError extends IbexError {
   override readonly name = 'InvalidColumnError'

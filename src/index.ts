@@ -9,7 +9,7 @@
  */
 export { createDatabase } from './create-database.ts'
 export type { CreateDatabaseOptions, Database } from './create-database.ts'
-export type { TenantScope, TenantTransaction } from './tenant-scope.ts'
+export type { TenantBatch, TenantScope, TenantTransaction } from './tenant-scope.ts'
 export type { DatabaseOptions, DatabaseTarget, PGliteInstance, QueryEvent } from './database/options.ts'
 
 export { Scope } from './tenancy/scope.ts'
@@ -206,6 +206,7 @@ export { tables } from '../types/tables.ts'
 export type * from '../types/database.d.ts'
 export {
   AuthenticationError,
+  BatchFailedError,
   BulkAddError,
   CheckViolationError,
   ConnectionFailedError,

@@ -1,7 +1,11 @@
 /** One tenant's door: its repositories, plain Kysely, and transactions. */
+import type { Kysely } from 'kysely'
 import type { DB as IbexDB } from '../types/database.d.ts'
 import type { MemoryResources } from './memory/memory-repository.ts'
 import type { Retrievals } from './memory/retrievals.ts'
+import { InvalidArgumentError } from './errors.ts'
+import { runBatch } from './tenancy/batch.ts'
+import type { BatchResults } from './tenancy/batch.ts'
 import type { Scope } from './tenancy/scope.ts'
 import { needsOwnKysely } from './tenancy/tenancy.ts'
 import type { ScopeOptions, Tenancy } from './tenancy/tenancy.ts'
@@ -92,8 +96,52 @@ export class TenantScope<DB extends IbexDB = IbexDB> extends TenantRepositories<
     return await runUntrusted(this.#tenancy.kyselyFor(identity, limits, untrustedErrors), checked)
   }
 
+  /**
+   * Sends several statements in one round trip, as one transaction, and resolves with what each promise of the array does.
+   *
+   * ```ts
+   * const [agent, sessions, memories] = await tenant.batch((batch) => [
+   *   batch.agents.findById(agentId),
+   *   batch.sessions.find({ where: { agent_id: agentId }, limit: 20 }),
+   *   batch.memories.count(),
+   * ])
+   * ```
+   *
+   * They run in their order, and all or none take effect; a method that throws about its answer (`findByIdOrThrow`) undoes
+   * nothing. A statement that needs another's answer, or a method of several statements, needs `transaction`.
+   *
+   * @throws the error of the statement that failed.
+   * @throws {InvalidArgumentError} when a statement comes after the batch was sent, or a method needs a transaction.
+   */
+  async batch<const T extends readonly unknown[]>(
+    callback: (batch: TenantBatch<DB>) => T,
+  ): Promise<BatchResults<T>> {
+    return await runBatch(this.db, (db) => new TenantBatch(this.orgId, db, this.#retrievals), callback)
+  }
+
   override async atomically<T>(callback: (scope: Scope<DB>) => Promise<T>): Promise<T> {
     return await this.transaction(callback)
+  }
+}
+
+/** One tenant inside a batch: statements that travel together. */
+export class TenantBatch<DB extends IbexDB = IbexDB> extends TenantRepositories<DB> {
+  // a batch is one transaction, or a part of one
+  override readonly isTransaction = true
+  readonly #isInside: boolean
+
+  /** `isInside` is true when a transaction surrounds it. */
+  constructor(orgId: string, db: Kysely<DB>, retrievals?: Retrievals, isInside = false) {
+    super(orgId, db, { retrievals })
+    this.#isInside = isInside
+  }
+
+  override async atomically<T>(callback: (scope: Scope<DB>) => Promise<T>): Promise<T> {
+    if (this.#isInside) return await callback(this)
+    throw new InvalidArgumentError(
+      'batch',
+      'holds a method of several statements: use transaction, or a batch inside one',
+    )
   }
 }
 
@@ -117,6 +165,19 @@ export class TenantTransaction<DB extends IbexDB = IbexDB> extends TenantReposit
       this.#trx,
       async (trx) => await callback(new TenantTransaction(this.orgId, trx, this.#retrievals)),
     )
+  }
+
+  /**
+   * Sends several statements of the transaction in one round trip, and resolves with what each promise of the array does.
+   *
+   * Statements that wait for an answer follow in later round trips. An error aborts the transaction, as without a batch.
+   */
+  async batch<const T extends readonly unknown[]>(
+    callback: (batch: TenantBatch<DB>) => T,
+  ): Promise<BatchResults<T>> {
+    const scopeOf = (db: Kysely<DB>): TenantBatch<DB> =>
+      new TenantBatch(this.orgId, db, this.#retrievals, true)
+    return await runBatch(this.#trx, scopeOf, callback)
   }
 
   override async atomically<T>(callback: (scope: Scope<DB>) => Promise<T>): Promise<T> {

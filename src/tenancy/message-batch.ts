@@ -13,7 +13,7 @@ export interface BatchStatement {
   readonly maxRows?: number
 }
 
-/** What the last statement of a batch gave back. */
+/** What one statement of a batch gave back. */
 export interface BatchResult {
   /** `SELECT`, `INSERT`, `COMMIT` …; empty for an empty statement. */
   readonly command: string
@@ -35,6 +35,8 @@ export interface BatchContext {
 
 /** What a batch does besides running its statements. */
 export interface BatchOptions {
+  /** The first statement whose result is wanted: those before it carry role and settings (default: the last). */
+  readonly from?: number | undefined
   readonly step?: PortalStep | undefined
   /** Asked when it is this batch's turn: an error refuses the batch before a byte of it is sent. */
   readonly refuse?: (() => Error | undefined) | undefined
@@ -60,46 +62,47 @@ const maxPreparedLength = 20_000
 
 /**
  * A message batch, written as `pg`'s Submittable (the interface that pg-cursor uses): hand it to `client.query` and await
- * `result`.
+ * `results`.
  *
  * The server runs the statements in order and skips the rest after an error, so a statement never runs without the
- * settings before it. `result` settles when the server is ready again, not before: whoever gives the connection back
+ * settings before it. `results` settles when the server is ready again, not before: whoever gives the connection back
  * then knows its transaction status.
  *
  * Protocol: PostgreSQL manual, "Message Flow", "Extended Query" and "Pipelining".
  */
 export class MessageBatch implements Submittable {
-  readonly result: Promise<BatchResult>
+  /** What the statements from `from` on gave back, in their order. */
+  readonly results: Promise<readonly BatchResult[]>
   /** Set by `pg` when the pool has a `query_timeout`; called so that its timer ends. */
   callback: ((error: Error | null) => void) | undefined
   readonly #context: BatchContext
   readonly #statements: readonly BatchStatement[]
   readonly #step: PortalStep | undefined
   readonly #refuse: (() => Error | undefined) | undefined
+  readonly #from: number
   readonly #last: number
+  readonly #results: BatchResult[] = []
   readonly #prepared: (PreparedStatement | undefined)[] = []
   #index = 0
   #reader: RowReader | undefined
   #rows: Record<string, unknown>[] = []
-  #command = ''
-  #rowCount = 0
-  #isSuspended = false
   #readError: Error | undefined
   #copyError: Error | undefined
-  #resolve: (result: BatchResult) => void = () => {}
+  #resolve: (results: readonly BatchResult[]) => void = () => {}
   #reject: (error: Error) => void = () => {}
 
   constructor(
     context: BatchContext,
     statements: readonly BatchStatement[],
-    { step, refuse }: BatchOptions = {},
+    { from, step, refuse }: BatchOptions = {},
   ) {
     this.#context = context
     this.#statements = statements
     this.#step = step
     this.#refuse = refuse
     this.#last = step === undefined ? statements.length - 1 : statements.length
-    this.result = new Promise((resolve, reject) => {
+    this.#from = from ?? this.#last
+    this.results = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
@@ -110,9 +113,14 @@ export class MessageBatch implements Submittable {
     return this.#prepared[this.#index]?.isReady === true
   }
 
-  /** True while a statement before the last one is in flight: an error then is the role's or a setting's. */
+  /** True while a statement before the first wanted one is in flight: an error then is the role's or a setting's. */
   get isInPrefix(): boolean {
-    return this.#index < this.#last
+    return this.#index < this.#from
+  }
+
+  /** The place, among all statements, of the one in flight: that of the failed one after an error. */
+  get place(): number {
+    return this.#index
   }
 
   submit(connection: WireConnection): Error | null {
@@ -152,7 +160,7 @@ export class MessageBatch implements Submittable {
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
-    if (this.#index !== this.#last || this.#reader === undefined) return
+    if (this.#index < this.#from || this.#reader === undefined) return
     try {
       this.#rows.push(this.#reader.read(fields))
     } catch (error) {
@@ -162,21 +170,18 @@ export class MessageBatch implements Submittable {
 
   handleCommandComplete({ text }: { readonly text: string }): void {
     const match = commandTag.exec(text)
-    this.#command = match?.[1] ?? text
+    const command = match?.[1] ?? text
     // the server has just forgotten names that this connection would go on using
-    if (this.#command === 'DISCARD' || this.#command === 'DEALLOCATE') this.#context.statements?.clear()
-    this.#rowCount = Number(match?.[2] ?? 0)
-    this.#finishStatement()
+    if (command === 'DISCARD' || command === 'DEALLOCATE') this.#context.statements?.clear()
+    this.#finishStatement(command, Number(match?.[2] ?? 0))
   }
 
   handlePortalSuspended(): void {
-    this.#isSuspended = true
-    this.#rowCount = this.#rows.length
-    this.#finishStatement()
+    this.#finishStatement('', this.#rows.length, true)
   }
 
   handleEmptyQuery(): void {
-    this.#finishStatement()
+    this.#finishStatement('', 0)
   }
 
   handleError(error: Error, connection: WireConnection): void {
@@ -198,13 +203,7 @@ export class MessageBatch implements Submittable {
   handleReadyForQuery(): void {
     this.callback?.(this.#readError ?? null)
     if (this.#readError !== undefined) return this.#reject(this.#readError)
-    this.#resolve({
-      command: this.#command,
-      rowCount: this.#rowCount,
-      rows: this.#rows,
-      isSuspended: this.#isSuspended,
-      reader: this.#reader,
-    })
+    this.#resolve(this.#results)
   }
 
   handleCopyInResponse(connection: { sendCopyFail(message: string): void; sync(): void }): void {
@@ -225,11 +224,15 @@ export class MessageBatch implements Submittable {
     else this.#reader = this.#index === this.#last ? this.#step?.reader : undefined
   }
 
-  #finishStatement(): void {
+  #finishStatement(command: string, rowCount: number, isSuspended = false): void {
     const prepared = this.#prepared[this.#index]
     if (prepared !== undefined && !prepared.isReady) {
       prepared.isReady = true
       prepared.reader = this.#reader
+    }
+    if (this.#index >= this.#from) {
+      this.#results.push({ command, rowCount, rows: this.#rows, isSuspended, reader: this.#reader })
+      this.#rows = []
     }
     if (this.#index === this.#last) return
     this.#index += 1

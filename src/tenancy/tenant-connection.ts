@@ -2,20 +2,19 @@
 import type { PoolClient } from 'pg'
 import { AbortedTransactionError, CompiledQuery } from 'kysely'
 import type { ControlConnectionProvider, DatabaseConnection, QueryResult } from 'kysely'
-import { ConnectionLostError } from '../errors.ts'
+import { BatchFailedError, ConnectionLostError, InvalidArgumentError } from '../errors.ts'
 import { checkWholeNumber } from './arguments.ts'
+import { Flight, FlightError } from './flight.ts'
+import type { PortalOptions } from './flight.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { BatchContext, BatchResult, BatchStatement } from './message-batch.ts'
 import { observe } from './observe.ts'
 import type { ScopeTraits } from './observe.ts'
 import { readerOf } from './query-reader.ts'
-import { settingsOf } from './query-settings.ts'
 import { explainPrefix, isStalePlan, unknownStatement } from './server-refusals.ts'
-import { settingsStatement } from './settings.ts'
 import { changesSession, guardStatement, mayCommit } from './statement-guard.ts'
-import { WireSession } from './wire-session.ts'
+import { WireSession, lastOf } from './wire-session.ts'
 import type { WireClient } from './wire.ts'
-import { toWireValue } from './wire-value.ts'
 
 const writing: ReadonlySet<string> = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 
@@ -44,12 +43,37 @@ export class TenantConnection implements DatabaseConnection {
       await this.#command.run()
       return { rows: [] }
     }
-    const result = await this.#executeAtomically(query)
-    const { command, rowCount, reader } = result
-    const rows = readerOf(query)?.(result.rows, (column) => reader?.parserOf(column)) ?? result.rows
-    if (writing.has(command)) return { rows: rows as R[], numAffectedRows: BigInt(rowCount) }
-    // the rows are what the caller's query type says: Kysely's promise, not checked at run time
-    return { rows: rows as R[] }
+    return toQueryResult(query, await this.#executeAtomically(query))
+  }
+
+  /**
+   * Runs several statements in one round trip: outside a transaction as one of their own.
+   *
+   * One outcome each. When one fails, none has an effect: the others' outcome is {@link BatchFailedError}.
+   */
+  async executeTogether(
+    queries: readonly CompiledQuery[],
+  ): Promise<PromiseSettledResult<QueryResult<unknown>>[]> {
+    for (const query of queries) {
+      guardStatement(query, this.#isInTransaction && this.#traits.prefix !== undefined)
+      if (mayCommit(query.sql))
+        throw new InvalidArgumentError('batch', 'holds a DO or CALL, which may commit: run it alone')
+    }
+    const flight = this.#fly(queries)
+    const resultOf = async (index: number): Promise<BatchResult> => {
+      try {
+        return lastOf((await flight).slice(index, index + 1))
+      } catch (error) {
+        if (!(error instanceof FlightError)) throw error
+        if (error.failed === undefined || error.failed === index) throw error.cause
+        throw new BatchFailedError()
+      }
+    }
+    return await Promise.allSettled(
+      queries.map(async (query, index) =>
+        toQueryResult(query, await this.#observe(query, async () => await resultOf(index))),
+      ),
+    )
   }
 
   async *streamQuery<R>(query: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
@@ -169,51 +193,58 @@ export class TenantConnection implements DatabaseConnection {
     }
   }
 
-  async #execute(
-    query: CompiledQuery,
-    portal?: { readonly portal: string; readonly maxRows: number },
-  ): Promise<BatchResult> {
-    const { sql, parameters } = query
+  async #execute(query: CompiledQuery, portal?: PortalOptions): Promise<BatchResult> {
     guardStatement(query, this.#isInTransaction && this.#traits.prefix !== undefined)
-    const statement = { text: sql, values: parameters.map(toWireValue), ...portal }
-    const settings = settingsOf(query)
+    const flight = async (): Promise<BatchResult> => {
+      try {
+        return lastOf(await this.#fly([query], portal))
+      } catch (error) {
+        throw error instanceof FlightError ? error.cause : error
+      }
+    }
+    return await this.#observe(query, flight)
+  }
+
+  async #observe(query: CompiledQuery, run: () => Promise<BatchResult>): Promise<BatchResult> {
     try {
-      return await observe(
-        this.#traits,
-        sql,
-        async () => await this.#runWithPrefix(statement, settings && settingsStatement(settings)),
-      )
+      return await observe(this.#traits, query.sql, run)
     } catch (error) {
       throw this.#isInTransaction && error instanceof ConnectionLostError ? lostBeforeCommit(error) : error
     }
   }
 
-  async #runWithPrefix(
-    statement: BatchStatement,
-    settings: BatchStatement | undefined,
-  ): Promise<BatchResult> {
+  /**
+   * Sends the queries, behind what has to go before them, in one round trip, and gives back one result for each.
+   *
+   * @throws {FlightError} which of them failed, and why.
+   */
+  async #fly(queries: readonly CompiledQuery[], portal?: PortalOptions): Promise<readonly BatchResult[]> {
     const begin = this.#begin
-    const statements: BatchStatement[] = []
-    if (begin !== undefined) statements.push({ text: begin, values: [] })
+    const first: BatchStatement[] = []
+    if (begin !== undefined) first.push({ text: begin, values: [] })
     if (this.#traits.prefix !== undefined && (begin !== undefined || !this.#isInTransaction))
-      statements.push(this.#traits.prefix)
-    if (settings !== undefined) statements.push(settings)
-    statements.push(statement)
+      first.push(this.#traits.prefix)
     this.#begin = undefined
     const isInside = this.#isInTransaction && begin === undefined && this.#traits.prefix !== undefined
     const refuse = isInside ? () => this.#session.refuseWithoutTransaction() : undefined
-    const batch = new MessageBatch(this.#context, statements, { refuse })
-    try {
-      const result = await this.#session.submit(batch)
-      if (changesSession(result.command, statement.text)) this.#session.isBroken = true
-      return result
-    } catch (error) {
-      if (!this.#forgetRefused(error, batch, statements))
-        throw batch.isInPrefix ? explainPrefix(error, this.#traits.role) : error
-      // the statement did not run: outside a transaction nothing else did either, so it may be sent again, parsed anew
-      if (this.#isInTransaction && begin === undefined) throw error
-      if (begin !== undefined) await this.#session.run([{ text: 'rollback', values: [] }])
-      return await this.#session.run(statements)
+    const flight = new Flight(first, queries, portal)
+    for (let isAgain = false; ; isAgain = true) {
+      const batch = new MessageBatch(this.#context, flight.statements, { from: flight.from, refuse })
+      try {
+        const results = flight.resultsOf(await this.#session.submit(batch))
+        for (const [index, { command }] of results.entries()) {
+          if (changesSession(command, queries[index]?.sql ?? '')) this.#session.isBroken = true
+        }
+        return results
+      } catch (error) {
+        const isStale = !isAgain && this.#forgetRefused(error, batch, flight.statements)
+        // what did not run has no effect, so it may be sent again, parsed anew: in a transaction only if it began it
+        if (!isStale || (this.#isInTransaction && begin === undefined)) {
+          const explained = batch.isInPrefix ? explainPrefix(error, this.#traits.role) : error
+          throw new FlightError(flight.failedQuery(batch, error), explained)
+        }
+        if (begin !== undefined) await this.#session.run([{ text: 'rollback', values: [] }])
+      }
     }
   }
 
@@ -237,4 +268,14 @@ function lostBeforeCommit({ cause }: ConnectionLostError): ConnectionLostError {
     'the connection broke before the transaction was committed: nothing of it took effect, run it again',
     { cause, isRetryable: true },
   )
+}
+
+function toQueryResult<R>(
+  query: CompiledQuery,
+  { command, rowCount, rows, reader }: BatchResult,
+): QueryResult<R> {
+  const read = readerOf(query)?.(rows, (column) => reader?.parserOf(column)) ?? rows
+  // the rows are what the caller's query type says: Kysely's promise, not checked at run time
+  if (writing.has(command)) return { rows: read as R[], numAffectedRows: BigInt(rowCount) }
+  return { rows: read as R[] }
 }

@@ -10,7 +10,7 @@ import { settingsStatement } from './settings.ts'
 import { tenantSetting } from './tenant-dialect.ts'
 import { nobody } from './tenant-id.ts'
 import type { TenantPool, WireClient } from './wire.ts'
-import { WireSession } from './wire-session.ts'
+import { WireSession, lastOf } from './wire-session.ts'
 
 /** What `verifyIsolation` found to be in order. */
 export interface IsolationReport {
@@ -108,7 +108,7 @@ async function askServer({
   const session = new WireSession(wire, context, undefined)
   const batch = new MessageBatch(context, statements)
   try {
-    const { rows } = await session.submit(batch)
+    const { rows } = lastOf(await session.submit(batch))
     // the columns are those of the statement
     return { facts: rows[0] as Facts | undefined, announced: announcedProcess(client) }
   } catch (error) {

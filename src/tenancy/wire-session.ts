@@ -28,12 +28,13 @@ export class WireSession {
     return this.#client.getTransactionStatus()
   }
 
+  /** Runs the statements and gives back what the last one gave. */
   async run(statements: readonly BatchStatement[], step?: PortalStep): Promise<BatchResult> {
-    return await this.submit(new MessageBatch(this.#context, statements, { step }))
+    return lastOf(await this.submit(new MessageBatch(this.#context, statements, { step })))
   }
 
   /** @throws {InvalidArgumentError} when the connection was given back: it may be another tenant's by now. */
-  async submit(batch: MessageBatch): Promise<BatchResult> {
+  async submit(batch: MessageBatch): Promise<readonly BatchResult[]> {
     if (this.#isReleased) {
       throw new InvalidArgumentError(
         'query',
@@ -73,13 +74,13 @@ export class WireSession {
     )
   }
 
-  async #query(batch: MessageBatch): Promise<BatchResult> {
+  async #query(batch: MessageBatch): Promise<readonly BatchResult[]> {
     // pg takes any object with submit(); its types know only pg-cursor's
     this.#client.query(batch as never)
-    return await batch.result
+    return await batch.results
   }
 
-  async #queryUntilAborted(batch: MessageBatch, signal: AbortSignal): Promise<BatchResult> {
+  async #queryUntilAborted(batch: MessageBatch, signal: AbortSignal): Promise<readonly BatchResult[]> {
     let cancelling: Promise<void> | undefined
     const end = new AbortController()
     const cancel = (): void => {
@@ -102,4 +103,11 @@ export class WireSession {
       await delay(pause, undefined, { signal: end }).catch(() => {})
     }
   }
+}
+
+/** A batch that did not fail has a result for each statement that was asked about. */
+export function lastOf(results: readonly BatchResult[]): BatchResult {
+  const last = results.at(-1)
+  if (last === undefined) throw new Error('the server answered no statement')
+  return last
 }

@@ -167,3 +167,13 @@ export {
   upwards,
 }
 export type { Unknown }
+
+// a batch resolves with a tuple of what its promises do
+expectTypeOf(
+  tenant.batch((batch) => [batch.agents.findById('id'), batch.agents.count()]),
+).resolves.toEqualTypeOf<[Agent | undefined, number]>()
+expectTypeOf(
+  trx.batch((batch) => ['id'].map(async (id) => await batch.agents.findByIdOrThrow(id))),
+).resolves.toEqualTypeOf<Agent[]>()
+// @ts-expect-error a batch has no transactions of its own
+void tenant.batch((batch) => [batch.transaction(async () => {})])

@@ -1,0 +1,59 @@
+/** Statements that travel together: what goes before each of them, and whose result or error is whose. */
+import type { CompiledQuery } from 'kysely'
+import type { BatchResult, BatchStatement, MessageBatch } from './message-batch.ts'
+import { settingsOf } from './query-settings.ts'
+import { settingsStatement } from './settings.ts'
+import { toWireValue } from './wire-value.ts'
+
+/** How a statement is read in parts. */
+export interface PortalOptions {
+  readonly portal: string
+  readonly maxRows: number
+}
+
+/** The statements of one round trip: role and settings first, then each query behind the settings of its own. */
+export class Flight {
+  readonly statements: readonly BatchStatement[]
+  /** Where each query is among the statements. */
+  readonly #places: readonly number[]
+
+  constructor(first: readonly BatchStatement[], queries: readonly CompiledQuery[], portal?: PortalOptions) {
+    const statements = [...first]
+    this.#places = queries.map((query) => {
+      const settings = settingsOf(query)
+      const setting = settings && settingsStatement(settings)
+      if (setting !== undefined) statements.push(setting)
+      return statements.push({ text: query.sql, values: query.parameters.map(toWireValue), ...portal }) - 1
+    })
+    this.statements = statements
+  }
+
+  /** The first statement that is a query. */
+  get from(): number {
+    return this.#places[0] ?? this.statements.length
+  }
+
+  /** Of the results from the first query on, those of the queries. */
+  resultsOf(results: readonly BatchResult[]): readonly BatchResult[] {
+    if (results.length === this.#places.length) return results
+    return this.#places.flatMap((place) => results[place - this.from] ?? [])
+  }
+
+  /** Which query an error is about; undefined when it concerns them all: the role, the tenant, the connection. */
+  failedQuery(batch: MessageBatch, error: unknown): number | undefined {
+    if (batch.isInPrefix || !(error instanceof Error) || !('severity' in error)) return undefined
+    return this.#places.findIndex((place) => place >= batch.place)
+  }
+}
+
+/** What became of a flight that failed. */
+export class FlightError extends Error {
+  override readonly name = 'FlightError'
+  /** The query that failed; undefined when the error is about all of them. */
+  readonly failed: number | undefined
+
+  constructor(failed: number | undefined, cause: unknown) {
+    super('a statement of the flight failed', { cause })
+    this.failed = failed
+  }
+}
