@@ -61,8 +61,8 @@ function range({ lowerQuartile, upperQuartile }: Summary, digits: number): strin
   return `${lowerQuartile.toFixed(digits)}-${upperQuartile.toFixed(digits)}`
 }
 
-/** The first column is text and reads from the left, all others are figures and end at the right. */
-function alignColumns(lines: readonly (readonly string[])[]): string[] {
+/** Lays rows out in columns: the first is text and reads from the left, all others are figures and end at the right. */
+export function alignColumns(lines: readonly (readonly string[])[]): string[] {
   const widths = (lines[0] ?? []).map((_, column) =>
     Math.max(...lines.map((line) => line[column]?.length ?? 0)),
   )
