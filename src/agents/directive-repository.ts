@@ -16,7 +16,6 @@ import {
 import type { Scope } from '../tenancy/scope.ts'
 import { checkValue } from './check-value.ts'
 import type { SchemaOf } from './check-value.ts'
-import { unifiedDiff } from './unified-diff.ts'
 import type { NamedText } from './unified-diff.ts'
 
 /** Instructions to publish. */
@@ -123,6 +122,8 @@ export class DirectiveRepository extends BaseRepository<DB, 'ibex_core.directive
       if (version === undefined) throw new RowNotFoundError('ibex_core.directive_versions')
       return { name: `version ${number}`, text: version.content }
     }
+    // twenty modules that most services never need
+    const { unifiedDiff } = await import('./unified-diff.ts')
     return unifiedDiff(textOf(from), textOf(to))
   }
 
