@@ -50,9 +50,11 @@ async function names(): Promise<readonly (string | null)[]> {
   return rows.map(({ name }) => name)
 }
 
+function dialect(): TenantDialect {
+  return new TenantDialect({ pool: async () => await Promise.reject(new Error('unused')) })
+}
+
 test('compiles for all dialects with one compiler, which keeps their parameters apart', async () => {
-  const dialect = (): TenantDialect =>
-    new TenantDialect({ pool: async () => await Promise.reject(new Error('unused')) })
   // bound methods make a compiler four times as heavy as the rest of a scope
   expect(dialect().createQueryCompiler()).toBe(dialect().createQueryCompiler())
   const [first, second] = [1, 2].map((id) =>
