@@ -3,7 +3,8 @@ import type { Kysely } from 'kysely'
 import type { DB as IbexDB } from '../types/database.d.ts'
 import { ConnectionPool } from './database/connection-pool.ts'
 import { resolveOptions } from './database/options.ts'
-import type { DatabaseOptions } from './database/options.ts'
+import type { DatabaseOptions, ResolvedOptions } from './database/options.ts'
+import { ReplicaSet } from './database/replica-set.ts'
 import { HotCache } from './hot-cache/hot-cache.ts'
 import { resolveHotCacheOptions } from './hot-cache/options.ts'
 import type { HotCacheOptions } from './hot-cache/options.ts'
@@ -28,6 +29,7 @@ export interface CreateDatabaseOptions extends DatabaseOptions {
 /** A database of many tenants: the way to each tenant's scope, and nothing that reaches a row without one. */
 export class Database<DB extends IbexDB = IbexDB> {
   readonly #pool: ConnectionPool
+  readonly #replicas: ReplicaSet | undefined
   readonly #tenancy: Tenancy<DB>
   readonly #hotCache: HotCache | undefined
   readonly #retrievals: Retrievals
@@ -35,8 +37,9 @@ export class Database<DB extends IbexDB = IbexDB> {
   constructor({ hotCache, ...options }: CreateDatabaseOptions) {
     const resolved = resolveOptions(options)
     const cacheOptions = hotCache === undefined ? undefined : resolveHotCacheOptions(hotCache)
-    this.#pool = new ConnectionPool(resolved, { vector: (text) => Vector.parse(text) })
-    this.#tenancy = new Tenancy(this.#pool, resolved)
+    this.#pool = openPool(resolved)
+    this.#replicas = openReplicas(this.#pool, resolved)
+    this.#tenancy = new Tenancy(this.#pool, resolved, this.#replicas)
     this.#hotCache = cacheOptions === undefined ? undefined : new HotCache(this.#pool, cacheOptions)
     this.#retrievals = new Retrievals(async (orgId, uses) => {
       // our tables are in a user's DB, which extends ours; Kysely's type is invariant and cannot say so
@@ -81,7 +84,7 @@ export class Database<DB extends IbexDB = IbexDB> {
   }
 
   /**
-   * Checks in one round trip that the database really keeps tenants apart for this login; call it when a service starts.
+   * Checks in one round trip to each server that the database really keeps tenants apart for this login; call it when a service starts.
    *
    * @throws {MissingMigrationsError} when the migrations were not run.
    * @throws {IsolationError} when isolation would not hold; the message says what to run.
@@ -125,12 +128,22 @@ export class Database<DB extends IbexDB = IbexDB> {
     // counts that cannot be written are no reason to keep the connections
     await this.#retrievals.flush().catch(() => undefined)
     await this.#hotCache?.close()
-    await this.#pool.end()
+    await Promise.all([this.#pool, ...(this.#replicas?.pools ?? [])].map(async (pool) => await pool.end()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+function openPool(options: ResolvedOptions): ConnectionPool {
+  return new ConnectionPool(options, { vector: (text) => Vector.parse(text) })
+}
+
+function openReplicas(primary: ConnectionPool, options: ResolvedOptions): ReplicaSet | undefined {
+  if (options.replicas.length === 0) return undefined
+  const pools = options.replicas.map((url) => openPool({ ...options, target: { url } }))
+  return new ReplicaSet({ primary, pools, wait: options.replicaWait, answerTimeout: options.connectTimeout })
 }
 
 /**

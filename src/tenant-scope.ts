@@ -1,6 +1,7 @@
 /** One tenant's door: its repositories, plain Kysely, and transactions. */
 import type { Kysely } from 'kysely'
 import type { DB as IbexDB } from '../types/database.d.ts'
+import type { WritePosition } from './database/write-position.ts'
 import type { MemoryResources } from './memory/memory-repository.ts'
 import type { Retrievals } from './memory/retrievals.ts'
 import { InvalidArgumentError } from './errors.ts'
@@ -13,6 +14,7 @@ import { checkTransactionOptions, runSavepoint, runTransaction } from './tenancy
 import type { TransactionHandle, TransactionOptions } from './tenancy/transaction.ts'
 import { checkUntrusted, runUntrusted, untrustedErrors } from './tenancy/untrusted.ts'
 import type { UntrustedOptions, UntrustedResult } from './tenancy/untrusted.ts'
+import { readWritePosition } from './tenancy/write-position.ts'
 import { TenantRepositories } from './tenant-repositories.ts'
 
 /** What the scopes of a database share. */
@@ -72,6 +74,25 @@ export class TenantScope<DB extends IbexDB = IbexDB> extends TenantRepositories<
       options,
       async (trx) => await callback(new TenantTransaction(orgId, trx, this.#retrievals)),
     )
+  }
+
+  /**
+   * Reads how far the primary has written: a `readOnly` transaction with this `notBefore` sees everything committed until now,
+   * also when a replica serves it.
+   *
+   * ```ts
+   * await tenant.agents.update(agentId, { name })
+   * const position = await tenant.writePosition()
+   * await tenant.transaction(async (trx) => await trx.agents.findById(agentId), { readOnly: true, notBefore: position })
+   * ```
+   *
+   * It may be kept outside the process, such as in a user's session. It tells how much the whole server has written, of all
+   * tenants: sign or encrypt what leaves your service.
+   *
+   * @throws {OuterScopeError} inside the callback of a transaction, which is not committed yet.
+   */
+  async writePosition(): Promise<WritePosition> {
+    return await readWritePosition(this.db)
   }
 
   /**

@@ -129,7 +129,8 @@ export class ConnectionPool {
     // likewise while it is lent: the statement in flight reports the error itself
     client.on('error', () => {})
     if (this.kind === 'embedded') await this.#cleanSession(client)
-    await this.#parsers.load(client)
+    // pg's own timeout is over by now, and a pooler lets clients in while its server is gone
+    await this.#parsers.load(client, this.#options.connectTimeout)
   }
 
   /** The embedded engine keeps one session behind all connections: ends and forgets what a destroyed one left behind. */

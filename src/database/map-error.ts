@@ -42,6 +42,7 @@ interface PostgresError extends Error {
   readonly constraint?: string
   readonly dataType?: string
   readonly detail?: string
+  readonly routine?: string
 }
 
 /** What each SQLSTATE becomes, and the text that says the way out. Names are quoted by {@link describe}, values never. */
@@ -93,6 +94,11 @@ const erasedContent: readonly [DatabaseErrorClass, string] = [
   'the content was erased and shall not be learnt again: leave it out, or let the system role delete its tombstone',
 ]
 
+const recoveryConflict: readonly [DatabaseErrorClass, string] = [
+  SerializationFailureError,
+  'the replica cancelled a read of rows that the primary no longer keeps: run the transaction again, or pass retry or on: primary',
+]
+
 const schemaRefusal: readonly [DatabaseErrorClass, string] = [
   InsufficientPrivilegeError,
   'the role may not use the schema: run the migrations, which grant it',
@@ -130,8 +136,7 @@ export function mapDatabaseError(error: unknown): unknown {
 /** Turns an error met while opening a connection into {@link ConnectionFailedError} or the server's own refusal. */
 export function mapConnectError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof IbexError) return error
-  if (isPostgresError(error))
-    return brokenConnection.test(error.code) ? closedAtOnce(error) : mapPostgresError(error)
+  if (isPostgresError(error)) return isBroken(error) ? closedAtOnce(error) : mapPostgresError(error)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const tls = tlsAdvice(code, error.message)
   if (tls !== undefined) return new ConnectionFailedError(tls, { cause: error })
@@ -143,6 +148,11 @@ export function mapConnectError(error: unknown): unknown {
       cause: error,
     },
   )
+}
+
+/** A pooler that waits in vain for its server says so with the code of a protocol violation, and closes the connection. */
+function isBroken({ code, severity }: PostgresError): boolean {
+  return brokenConnection.test(code) || (code === '08P01' && severity === 'FATAL')
 }
 
 /** Nothing was sent yet that could have taken effect. */
@@ -163,6 +173,14 @@ function tlsAdvice(code: string, message: string): string | undefined {
 /** The server says in the message only what is refused; in most of its languages the word is the same. */
 function isSchemaRefusal({ code, message }: PostgresError): boolean {
   return code === '42501' && /\bschema\b/i.test(message)
+}
+
+/** `ProcessInterrupts`, since PostgreSQL 16 `ProcessRecoveryConflictInterrupt`: a message would be in the server's language. */
+const interrupting = /^ProcessInterrupts$|recovery_?conflict/i
+
+/** Transactions that cannot be serialized fail where they read and write; a replica interrupts its sessions from outside. */
+function isRecoveryConflict({ code, routine = '' }: PostgresError): boolean {
+  return code === '40001' && interrupting.test(routine)
 }
 
 function isPostgresError(error: Error): error is PostgresError {
@@ -188,7 +206,7 @@ function mapPostgresError(error: PostgresError): Error {
       fields,
     )
   }
-  if (brokenConnection.test(error.code)) {
+  if (isBroken(error)) {
     return new ConnectionLostError(
       'the server closed the connection: whether the statement took effect is unknown',
       {
@@ -204,6 +222,7 @@ function mapPostgresError(error: PostgresError): Error {
 
 function conditionOf(error: PostgresError): readonly [DatabaseErrorClass, string] | undefined {
   if (isSchemaRefusal(error)) return schemaRefusal
+  if (isRecoveryConflict(error)) return recoveryConflict
   if (isRaisedCheck(error, '_last_owner_check')) return lastOwner
   return isRaisedCheck(error, '_erased_check') ? erasedContent : conditions[error.code]
 }

@@ -27,6 +27,8 @@ export interface QueryEvent {
   /** Rows returned, or rows affected where none are returned. */
   readonly rowCount: number
   readonly role: string | undefined
+  /** Which server has run it. */
+  readonly server: 'primary' | 'replica'
   /** Why the system scope was opened; absent in a tenant's scope. */
   readonly systemReason?: string
   readonly error?: unknown
@@ -36,7 +38,11 @@ export interface QueryEvent {
 export interface DatabaseOptions {
   readonly url?: string | undefined
   readonly embedded?: string | PGliteInstance | undefined
-  /** Connections at most (default 10); the embedded engine has one. */
+  /** The URLs of streaming replicas, each of one server: `readOnly` transactions take turns on them (default: none). */
+  readonly replicas?: readonly string[] | undefined
+  /** Milliseconds to wait for a replica to replay what `notBefore` asks for; then the primary serves (default 100). */
+  readonly replicaWait?: number | undefined
+  /** Connections to each server at most (default 10); the embedded engine has one. */
   readonly poolSize?: number | undefined
   /** Milliseconds to wait for a connection before {@link ConnectionFailedError} (default 5,000). */
   readonly connectTimeout?: number | undefined
@@ -61,6 +67,8 @@ export interface DatabaseOptions {
 /** {@link DatabaseOptions} with every default filled in. */
 export interface ResolvedOptions {
   readonly target: DatabaseTarget
+  readonly replicas: readonly string[]
+  readonly replicaWait: number
   readonly poolSize: number
   readonly connectTimeout: number
   readonly idleTimeout: number
@@ -76,6 +84,8 @@ export interface ResolvedOptions {
 const known: ReadonlySet<string> = new Set<keyof DatabaseOptions>([
   'url',
   'embedded',
+  'replicas',
+  'replicaWait',
   'poolSize',
   'connectTimeout',
   'idleTimeout',
@@ -101,6 +111,8 @@ export function resolveOptions(options: DatabaseOptions): ResolvedOptions {
   const target = resolveTarget(options)
   return {
     target,
+    replicas: resolveReplicas(options),
+    replicaWait: wholeNumber('replicaWait', options.replicaWait, 100, 0),
     poolSize: 'embedded' in target ? 1 : wholeNumber('poolSize', options.poolSize, 10, 1),
     connectTimeout: wholeNumber('connectTimeout', options.connectTimeout, 5_000, 1),
     idleTimeout: wholeNumber('idleTimeout', options.idleTimeout, 10_000, 0),
@@ -123,7 +135,7 @@ function resolveTarget({ url, embedded }: DatabaseOptions): DatabaseTarget {
       'url and embedded are both given: pass the url of a server, or embedded for the engine in this process',
     )
   }
-  if (url !== undefined) return { url: serverUrl(url) }
+  if (url !== undefined) return { url: serverUrl('url', url) }
   if (embedded === undefined) {
     throw new InvalidOptionsError(
       "neither url nor embedded is given: pass the url of a server (is DATABASE_URL set?), or embedded: '<directory>' for the engine in this process",
@@ -138,8 +150,17 @@ function resolveTarget({ url, embedded }: DatabaseOptions): DatabaseTarget {
   return { embedded }
 }
 
-function serverUrl(url: unknown): string {
-  const expectation = 'url must look like postgresql://user:password@host:5432/database'
+function resolveReplicas({ replicas, embedded }: DatabaseOptions): readonly string[] {
+  if (replicas === undefined) return []
+  if (!Array.isArray(replicas)) throw new InvalidOptionsError('replicas must be an array of urls')
+  // an empty list is a deployment without replicas: the same configuration serves it
+  if (replicas.length > 0 && embedded !== undefined)
+    throw new InvalidOptionsError('replicas need the url of a server: the engine in this process has none')
+  return Array.from(replicas, (url, index) => serverUrl(`replicas[${index}]`, url))
+}
+
+function serverUrl(name: string, url: unknown): string {
+  const expectation = `${name} must look like postgresql://user:password@host:5432/database`
   // the url holds a password: it is never quoted
   if (typeof url !== 'string' || !URL.canParse(url)) throw new InvalidOptionsError(expectation)
   const { protocol } = new URL(url)

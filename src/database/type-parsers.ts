@@ -27,14 +27,13 @@ export class TypeParsers {
     this.#builtins = this.#byOid.size
   }
 
-  /** Asks the server for the oids of the named types that are not known yet. */
-  async load(client: pg.ClientBase): Promise<void> {
+  /** Asks the server, which may take `timeout` milliseconds, for the oids of the named types that are not known yet. */
+  async load(client: pg.ClientBase, timeout: number): Promise<void> {
     const names = Object.keys(this.#byName)
     if (this.#byOid.size === this.#builtins + names.length) return
-    const { rows } = await client.query<{ oid: number; name: string }>(
-      'select oid, typname::text as name from pg_catalog.pg_type where typname = any($1) and typtype = $2',
-      [names, 'b'],
-    )
+    // the option is pg's, for one query; its types know it for all queries of a client only
+    const query = { text: typesQuery, values: [names, 'b'], query_timeout: timeout }
+    const { rows } = await client.query<{ oid: number; name: string }>(query)
     for (const { oid, name } of rows) {
       const parser = this.#byName[name]
       if (parser !== undefined) this.#byOid.set(oid, parser)
@@ -46,6 +45,9 @@ export class TypeParsers {
     return (format === 'text' ? this.#byOid.get(oid) : undefined) ?? parserOf(oid, format)
   }
 }
+
+const typesQuery =
+  'select oid, typname::text as name from pg_catalog.pg_type where typname = any($1) and typtype = $2'
 
 const dateArray = 1182
 const numericArray = 1231

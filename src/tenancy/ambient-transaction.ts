@@ -47,7 +47,7 @@ export function runOutsideTransaction<T>(callback: () => T): T {
  */
 export function assertOutsideTransaction(pool: TenantPool, tenant: string | undefined): void {
   const transaction = ambient.getStore()
-  if (transaction?.isRunning !== true || transaction.pool !== pool) return
+  if (transaction?.isRunning !== true || transaction.pool !== (pool.primary ?? pool)) return
   if (transaction.tenant === tenant) throw new OuterScopeError()
   throw new TenantMismatchError(
     'another scope is used inside the transaction of a tenant: finish the transaction first, or use runOutsideTransaction(…)',

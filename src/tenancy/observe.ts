@@ -11,6 +11,8 @@ export interface ErrorTraits {
 /** What the statements of one scope have in common. */
 export interface ScopeTraits {
   readonly role: string | undefined
+  /** Default: the primary. */
+  readonly server?: QueryEvent['server']
   /** Role and settings as one statement; undefined when there are none. */
   readonly prefix: BatchStatement | undefined
   readonly signal: AbortSignal | undefined
@@ -60,12 +62,12 @@ function tell(onQuery: (event: QueryEvent) => void, event: QueryEvent): void {
 }
 
 function toEvent(
-  { role, systemReason }: ScopeTraits,
+  { role, server = 'primary', systemReason }: ScopeTraits,
   sql: string,
   start: number,
   rowCount: number,
 ): QueryEvent {
-  const event = { sql, duration: performance.now() - start, rowCount, role }
+  const event = { sql, duration: performance.now() - start, rowCount, role, server }
   return systemReason === undefined ? event : { ...event, systemReason }
 }
 

@@ -1,11 +1,13 @@
 /** The loud, named way across tenants. */
 import type { Kysely } from 'kysely'
+import type { WritePosition } from '../database/write-position.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import type { Actor } from './scope.ts'
 import type { Tenancy } from './tenancy.ts'
 import { needsOwnKysely } from './tenancy.ts'
 import { checkTransactionOptions, runTransaction } from './transaction.ts'
 import type { TransactionHandle, TransactionOptions } from './transaction.ts'
+import { readWritePosition } from './write-position.ts'
 
 /**
  * A scope that sees every tenant's rows, as its own role under its own policy.
@@ -32,6 +34,11 @@ export class SystemScope<DB> {
     checkTransactionOptions(options)
     const db = needsOwnKysely(options) ? this.#tenancy.kyselyFor(this.#identity(), options) : this.db
     return await runTransaction(db, { pool: this.#tenancy.pool, tenant: '' }, options, callback)
+  }
+
+  /** Reads how far the primary has written, as `writePosition` of a tenant's scope does. */
+  async writePosition(): Promise<WritePosition> {
+    return await readWritePosition(this.db)
   }
 
   #identity(): { systemReason: string; changeReason: string; actor: Actor } {

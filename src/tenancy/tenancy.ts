@@ -2,6 +2,7 @@
 import { Kysely } from 'kysely'
 import type { ConnectionPool } from '../database/connection-pool.ts'
 import type { ResolvedOptions } from '../database/options.ts'
+import type { ReplicaSet } from '../database/replica-set.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { checkOptionNames } from './arguments.ts'
 import type { Actor } from './scope.ts'
@@ -10,6 +11,7 @@ import { TenantDialect, tenantSetting } from './tenant-dialect.ts'
 import type { TransactionOptions } from './transaction.ts'
 import { verifyIsolation } from './verify-isolation.ts'
 import type { IsolationReport } from './verify-isolation.ts'
+import { verifyReplicas } from './verify-replicas.ts'
 import type { TenantPool } from './wire.ts'
 
 /** Who acts in a scope, and why. */
@@ -26,18 +28,24 @@ export type ScopeIdentity = ScopeOptions & ({ readonly orgId: string } | { reado
 export class Tenancy<DB> {
   /** The pool of the database, which a scope's `db.destroy()` does not end. */
   readonly pool: TenantPool
+  readonly #replicas: ReplicaSet | undefined
   readonly #options: ResolvedOptions
 
-  constructor(pool: ConnectionPool, options: ResolvedOptions) {
-    this.pool = { connect: async () => await pool.connect(), end: async () => {} }
+  constructor(pool: ConnectionPool, options: ResolvedOptions, replicas?: ReplicaSet) {
+    this.pool = lendingOf(async () => await pool.connect())
+    this.#replicas = replicas
     this.#options = options
   }
 
-  /** Checks that isolation holds for the role of its scopes. */
+  /** Checks that isolation holds for the role of its scopes, on the primary and on every replica that answers. */
   async verifyIsolation(): Promise<IsolationReport> {
     const { target, role, prepare } = this.#options
     const kind = 'url' in target ? 'server' : 'embedded'
-    return await verifyIsolation({ pool: this.pool, kind, role, prepare })
+    const check = { pool: this.pool, kind, role, prepare } as const
+    const report = await verifyIsolation(check)
+    if (this.#replicas === undefined) return report
+    const pools = this.#replicas.pools.map((pool) => lendingOf(async () => await pool.connect(), this.pool))
+    return await verifyReplicas(report, check, pools)
   }
 
   /** A Kysely for this scope; cheap, no I/O. The transaction's options override the scope's. */
@@ -56,7 +64,7 @@ export class Tenancy<DB> {
     settings['app.change_reason'] = reason === undefined ? '' : checkText('changeReason', reason)
     return new Kysely<DB>({
       dialect: new TenantDialect({
-        pool: this.pool,
+        pool: this.#poolFor(transaction),
         role: isSystem ? systemRole : role,
         settings,
         prepare,
@@ -67,16 +75,30 @@ export class Tenancy<DB> {
       }),
     })
   }
+
+  #poolFor(transaction: TransactionOptions): TenantPool {
+    const replicas = this.#replicas
+    if (replicas === undefined || !mayRunOnReplica(transaction)) return this.pool
+    return lendingOf(async () => await replicas.connect(transaction.notBefore), this.pool)
+  }
 }
 
-/** True when a transaction's statements need other settings than its scope's. */
-export function needsOwnKysely({
-  actor,
-  changeReason,
-  statementTimeout,
-  signal,
-}: TransactionOptions): boolean {
+/** What a scope borrows from: its `db.destroy()` ends nothing. */
+function lendingOf(connect: TenantPool['connect'], primary?: TenantPool): TenantPool {
+  const pool = { connect, end: async () => {} }
+  return primary === undefined ? pool : { ...pool, primary }
+}
+
+/** A standby has no serializable transactions. */
+function mayRunOnReplica({ readOnly, on, isolationLevel }: TransactionOptions): boolean {
+  return readOnly === true && on !== 'primary' && isolationLevel !== 'serializable'
+}
+
+/** True when a transaction's statements need other settings than its scope's, or may run on another server. */
+export function needsOwnKysely(options: TransactionOptions): boolean {
+  const { actor, changeReason, statementTimeout, signal } = options
   return (
+    mayRunOnReplica(options) ||
     actor !== undefined ||
     changeReason !== undefined ||
     statementTimeout !== undefined ||

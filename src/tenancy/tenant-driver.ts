@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { PoolClient } from 'pg'
 import { IdentifierNode, RawNode, createQueryId } from 'kysely'
 import type { DatabaseConnection, Driver, QueryCompiler, TransactionSettings } from 'kysely'
+import { leadsToReplica } from '../database/replica-set.ts'
 import { assertOutsideTransaction } from './ambient-transaction.ts'
 import type { BatchContext } from './message-batch.ts'
 import { StatementCache } from './statement-cache.ts'
@@ -45,7 +46,12 @@ export class TenantDriver implements Driver {
       client.release()
       throw new Error('the driver was destroyed while it waited for a connection')
     }
-    return new TenantConnection(client, this.#contextOf(client), traits)
+    const isOnReplica = pool.primary !== undefined && leadsToReplica(client)
+    return new TenantConnection(
+      client,
+      this.#contextOf(client),
+      isOnReplica ? { ...traits, server: 'replica' } : traits,
+    )
   }
 
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {

@@ -1,7 +1,9 @@
 /** Runs a callback in a transaction or a savepoint, with isolation level, read-only mode and retries. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ControlledTransaction, IsolationLevel, Kysely } from 'kysely'
-import { IbexError, InvalidArgumentError } from '../errors.ts'
+import { checkWritePosition } from '../database/write-position.ts'
+import type { WritePosition } from '../database/write-position.ts'
+import { ConnectionLostError, IbexError, InvalidArgumentError } from '../errors.ts'
 import { runInsideTransaction } from './ambient-transaction.ts'
 import { checkOptionNames, checkWholeNumber } from './arguments.ts'
 import type { Actor } from './scope.ts'
@@ -11,8 +13,18 @@ import type { TenantPool } from './wire.ts'
 export interface TransactionOptions {
   /** Default: the server's, normally `read committed`. */
   readonly isolationLevel?: Exclude<IsolationLevel, 'snapshot'> | undefined
-  /** The transaction cannot write. */
+  /**
+   * The transaction cannot write. With `replicas` it runs on one, which may lag behind what was committed last; `serializable`
+   * ones run on the primary, because a standby has none.
+   */
   readonly readOnly?: boolean | undefined
+  /** Keeps a `readOnly` transaction off the replicas. */
+  readonly on?: 'primary' | undefined
+  /**
+   * What `writePosition()` returned: a `readOnly` transaction sees everything that was committed before. A replica that does
+   * not get there within `replicaWait` leaves it to the primary. Without replicas it changes nothing.
+   */
+  readonly notBefore?: WritePosition | undefined
   /**
    * Runs the callback again after a serialization failure, a deadlock, a lock that was not free in time, or a connection that
    * broke before COMMIT: how many times at most (`true` = 3). The callback must have no other effects than its statements.
@@ -34,6 +46,8 @@ export type TransactionHandle<DB> = ControlledTransaction<DB>
 const known: ReadonlySet<string> = new Set<keyof TransactionOptions>([
   'isolationLevel',
   'readOnly',
+  'on',
+  'notBefore',
   'retry',
   'statementTimeout',
   'signal',
@@ -56,12 +70,20 @@ export function checkTransactionOptions(options: TransactionOptions): void {
   if (typeof options !== 'object' || options === null)
     throw new InvalidArgumentError('transaction options', 'must be an object')
   checkOptionNames('transaction option', options, known)
-  const { isolationLevel, readOnly, retry, statementTimeout } = options
+  const { isolationLevel, readOnly, on, notBefore, retry, statementTimeout } = options
   if (isolationLevel !== undefined && !isolationLevels.has(isolationLevel)) {
     throw new InvalidArgumentError('isolationLevel', `must be one of ${[...isolationLevels].join(', ')}`)
   }
   if (readOnly !== undefined && typeof readOnly !== 'boolean') {
     throw new InvalidArgumentError('readOnly', 'must be true or false')
+  }
+  if (on !== undefined && on !== 'primary') {
+    throw new InvalidArgumentError('on', 'must be "primary", or left out')
+  }
+  if (notBefore !== undefined) {
+    checkWritePosition('notBefore', notBefore)
+    if (readOnly !== true)
+      throw new InvalidArgumentError('notBefore', 'needs readOnly: true, others run on the primary')
   }
   const isCount = typeof retry === 'number' && Number.isSafeInteger(retry) && retry >= 0
   if (retry !== undefined && typeof retry !== 'boolean' && !isCount) {
@@ -127,7 +149,7 @@ async function runOnce<DB, T>(
   const trx = await builder.execute()
   try {
     const result = await runInsideTransaction(ambient, async () => await callback(trx))
-    await trx.commit().execute()
+    await commit(trx, options)
     return result
   } catch (error) {
     // a rollback that fails destroys the connection, which rolls back too; the first error says why
@@ -137,6 +159,17 @@ async function runOnce<DB, T>(
         .execute()
         .catch(() => {})
     throw error
+  }
+}
+
+/** A reader whose COMMIT gets no answer loses nothing: a replica may end its session as soon as it stands in the way. */
+async function commit<DB>(trx: TransactionHandle<DB>, { readOnly }: TransactionOptions): Promise<void> {
+  try {
+    await trx.commit().execute()
+  } catch (error) {
+    if (readOnly !== true || !(error instanceof ConnectionLostError)) throw error
+    const message = 'the connection broke before a transaction that only reads had ended: run it again'
+    throw new ConnectionLostError(message, { cause: error.cause, isRetryable: true })
   }
 }
 

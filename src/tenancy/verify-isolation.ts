@@ -49,6 +49,7 @@ interface Facts {
   /** What the tenant's setting was after a transaction that had set it. */
   readonly left_behind: string
   readonly process: number
+  readonly is_standby: boolean
 }
 
 /** Where the second transaction keeps what it found of the first. */
@@ -72,12 +73,20 @@ export async function verifyIsolation(check: IsolationCheck): Promise<IsolationR
   const problems = findProblems(facts)
   if (problems.length > 0) throw new IsolationError(problems)
   const isPooled = check.kind === 'server' && announced !== facts.process
-  const warnings = [...findWarnings(facts), ...(isPooled && check.prepare ? [pooledWarning] : [])]
+  const isStray = check.pool.primary !== undefined && !facts.is_standby
+  const warnings = [
+    ...findWarnings(facts),
+    ...(isPooled && check.prepare ? [pooledWarning] : []),
+    ...(isStray ? [strayWarning] : []),
+  ]
   return { role: facts.role, tables: facts.tables, isPooled, warnings }
 }
 
 const pooledWarning =
   'the connection goes through a pooler, and statements are given names: in transaction mode it must know them (PgBouncer 1.21 with max_prepared_statements), else pass prepare: false'
+
+const strayWarning =
+  'the server is no standby: nothing makes it follow the primary, so reads may show other rows'
 
 /**
  * Sends everything as one message batch: a transaction that sets the tenant and ends, and a second one that looks at what
@@ -139,7 +148,7 @@ const factsQuery = `
         where polpermissive and 'true' in (pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
           and exists (select from unnest(polroles) as holder where holder = 0 or pg_has_role(me.oid, holder, 'usage'))
         order by name) as opened,
-      current_setting('${leftBehind}') as left_behind, pg_backend_pid() as process
+      current_setting('${leftBehind}') as left_behind, pg_backend_pid() as process, pg_is_in_recovery() as is_standby
     from pg_catalog.pg_roles me, pg_catalog.pg_roles login
     where me.rolname = current_user and login.rolname = session_user`
 

@@ -55,4 +55,6 @@ export type WireClient = PoolClient & {
 export interface TenantPool {
   connect(): Promise<PoolClient>
   end(): Promise<void>
+  /** Of a pool that lends connections to replicas: the pool of their primary. A transaction on either is one of both. */
+  readonly primary?: TenantPool
 }

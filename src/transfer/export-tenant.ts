@@ -69,7 +69,9 @@ export async function exportTenant<D extends DB>(
     await pipeline(lines.read(), destination, signal === undefined ? {} : { signal })
     return lines.footer()
   }
-  return await tenant.transaction(run, { isolationLevel: 'repeatable read', readOnly: true, signal })
+  // on the primary: what a replica has not replayed yet would be missing where the tenant moves to
+  const access = { readOnly: true, on: 'primary' } as const
+  return await tenant.transaction(run, { isolationLevel: 'repeatable read', ...access, signal })
 }
 
 /** The lines of one tenant, counted and digested on their way. */
