@@ -27,6 +27,8 @@ export interface PgBouncerOptions {
   readonly poolSize: number
   /** Until the end of a transaction (the default), or of the client's session. */
   readonly mode?: 'transaction' | 'session'
+  /** Seconds that a statement waits for a connection to the server (default 120). */
+  readonly queryWait?: number
 }
 
 /** Starts PgBouncer in front of the server of `url`, any of its databases; disposing it stops the process. */
@@ -55,7 +57,7 @@ export async function startPgBouncer(url: string, options: PgBouncerOptions): Pr
 function configuration(
   server: URL,
   port: number,
-  { poolSize, mode = 'transaction' }: PgBouncerOptions,
+  { poolSize, mode = 'transaction', queryWait = 120 }: PgBouncerOptions,
 ): string {
   const login = `user=${decodeURIComponent(server.username)} password=${decodeURIComponent(server.password) || 'none'}`
   return `[databases]
@@ -68,10 +70,12 @@ auth_type = any
 pool_mode = ${mode}
 default_pool_size = ${poolSize}
 max_client_conn = 1000
+query_wait_timeout = ${queryWait}
 `
 }
 
-async function freePort(): Promise<number> {
+/** A port of this machine that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

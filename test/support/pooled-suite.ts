@@ -9,7 +9,7 @@ const reasons: Readonly<Record<string, string>> = {
   'catalog, codegen, doctor, migration, models, schema-docs, seed':
     'they read the catalog or change the schema, which takes a direct connection',
   'cli, database, embedding, errors': 'connections of their own, or none',
-  'faults, hot-cache': 'connections of their own, and a pooler of their own where it matters',
+  'faults, hot-cache, replicas': 'connections of their own, and a pooler of their own where it matters',
   'testing, transfer': 'a superuser, who goes direct',
   'commerce, erasure, executions, identity, knowledge, projects, sessions':
     'the same repositories and the same driver as the folders that run, and many races that need two connections at once',
