@@ -10,8 +10,14 @@
 export { createDatabase } from './create-database.ts'
 export type { CreateDatabaseOptions, Database } from './create-database.ts'
 export type { TenantBatch, TenantScope, TenantTransaction } from './tenant-scope.ts'
-export type { DatabaseOptions, DatabaseTarget, PGliteInstance, QueryEvent } from './database/options.ts'
 export type { WritePosition } from './database/write-position.ts'
+export type {
+  ContextStyle,
+  DatabaseOptions,
+  DatabaseTarget,
+  PGliteInstance,
+  QueryEvent,
+} from './database/options.ts'
 
 export { Scope } from './tenancy/scope.ts'
 export type { Actor } from './tenancy/scope.ts'

@@ -34,6 +34,12 @@ export interface QueryEvent {
   readonly error?: unknown
 }
 
+/**
+ * How role, tenant and settings are sent: as parameters of `set_config` with the statement, in an implicit transaction, or as
+ * `set local` statements in a transaction of their own, which is what Citus forwards to the nodes that hold the rows.
+ */
+export type ContextStyle = 'set_config' | 'set local'
+
 /** The options of `createDatabase`: exactly one of `url` and `embedded`, and what may be left to its default. */
 export interface DatabaseOptions {
   readonly url?: string | undefined
@@ -52,6 +58,8 @@ export interface DatabaseOptions {
   readonly statementTimeout?: number | undefined
   /** Named prepared statements (default true); `false` for PgBouncer below 1.21 in transaction mode. */
   readonly prepare?: boolean | undefined
+  /** How role, tenant and settings are sent (default `set_config`); `set local` for Citus. */
+  readonly context?: ContextStyle | undefined
   /** The role of a tenant's statements (default `ibex_app`). */
   readonly role?: string | undefined
   /** The role of `asSystem` (default `ibex_system`). */
@@ -74,6 +82,7 @@ export interface ResolvedOptions {
   readonly idleTimeout: number
   readonly statementTimeout: number | undefined
   readonly prepare: boolean
+  readonly context: ContextStyle
   readonly role: string
   readonly systemRole: string
   readonly applicationName: string
@@ -91,6 +100,7 @@ const known: ReadonlySet<string> = new Set<keyof DatabaseOptions>([
   'idleTimeout',
   'statementTimeout',
   'prepare',
+  'context',
   'role',
   'systemRole',
   'applicationName',
@@ -121,12 +131,20 @@ export function resolveOptions(options: DatabaseOptions): ResolvedOptions {
         ? undefined
         : wholeNumber('statementTimeout', options.statementTimeout, 0, 1),
     prepare: typed('prepare', 'boolean', options.prepare) ?? true,
+    context: resolveContext(options.context),
     role: roleName('role', options.role, 'ibex_app'),
     systemRole: roleName('systemRole', options.systemRole, 'ibex_system'),
     applicationName: typed('applicationName', 'string', options.applicationName) ?? 'ibex-db',
     ssl: options.ssl,
     onQuery: typed('onQuery', 'function', options.onQuery),
   }
+}
+
+/** @throws {InvalidOptionsError} when it is neither. */
+export function resolveContext(context: unknown): ContextStyle {
+  if (context === undefined || context === 'set_config') return 'set_config'
+  if (context === 'set local') return context
+  throw new InvalidOptionsError("context must be 'set_config' or 'set local'")
 }
 
 function resolveTarget({ url, embedded }: DatabaseOptions): DatabaseTarget {

@@ -1,8 +1,9 @@
 /** Statements that travel together: what goes before each of them, and whose result or error is whose. */
 import type { CompiledQuery } from 'kysely'
+import type { ContextStyle } from '../database/options.ts'
 import type { BatchResult, BatchStatement, MessageBatch } from './message-batch.ts'
 import { settingsOf } from './query-settings.ts'
-import { settingsStatement } from './settings.ts'
+import { settingsStatements } from './settings.ts'
 import { toWireValue } from './wire-value.ts'
 
 /** How a statement is read in parts. */
@@ -11,21 +12,29 @@ export interface PortalOptions {
   readonly maxRows: number
 }
 
+/** What goes around the queries of a flight. */
+export interface FlightPlan {
+  readonly first: readonly BatchStatement[]
+  readonly last?: readonly BatchStatement[]
+  /** How the settings of a query are sent. */
+  readonly context: ContextStyle
+  readonly portal?: PortalOptions | undefined
+}
+
 /** The statements of one round trip: role and settings first, then each query behind the settings of its own. */
 export class Flight {
   readonly statements: readonly BatchStatement[]
   /** Where each query is among the statements. */
   readonly #places: readonly number[]
 
-  constructor(first: readonly BatchStatement[], queries: readonly CompiledQuery[], portal?: PortalOptions) {
+  constructor(queries: readonly CompiledQuery[], { first, last = [], context, portal }: FlightPlan) {
     const statements = [...first]
     this.#places = queries.map((query) => {
       const settings = settingsOf(query)
-      const setting = settings && settingsStatement(settings)
-      if (setting !== undefined) statements.push(setting)
+      if (settings !== undefined) statements.push(...settingsStatements(settings, context))
       return statements.push({ text: query.sql, values: query.parameters.map(toWireValue), ...portal }) - 1
     })
-    this.statements = statements
+    this.statements = [...statements, ...last]
   }
 
   /** The first statement that is a query. */
@@ -39,10 +48,11 @@ export class Flight {
     return this.#places.flatMap((place) => results[place - this.from] ?? [])
   }
 
-  /** Which query an error is about; undefined when it concerns them all: the role, the tenant, the connection. */
+  /** Which query an error is about; undefined when it concerns them all: the role, the tenant, the connection, the commit. */
   failedQuery(batch: MessageBatch, error: unknown): number | undefined {
     if (batch.isInPrefix || !(error instanceof Error) || !('severity' in error)) return undefined
-    return this.#places.findIndex((place) => place >= batch.place)
+    const failed = this.#places.findIndex((place) => place >= batch.place)
+    return failed === -1 ? undefined : failed
   }
 }
 

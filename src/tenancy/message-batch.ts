@@ -55,7 +55,7 @@ const commandTag = /^([A-Z]+)(?: .*?)??(?: (\d+))?$/
  * Commands that have no plan to keep. Most hold a name made up for the occasion, which would push real statements out of
  * the cache; and a COMMIT must not fail because its name was deallocated.
  */
-const unnamed = /^(?:begin|start transaction|commit|rollback|savepoint|release|close)\b/
+const unnamed = /^(?:begin|start transaction|commit|rollback|savepoint|release|close|set local)\b/
 
 /** Characters of a statement that is worth a name: longer ones are made up for the occasion, and would be kept by both sides. */
 const maxPreparedLength = 20_000

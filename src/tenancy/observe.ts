@@ -1,5 +1,5 @@
 /** Times a statement, tells the query hook about it, and turns its error into one of ours. */
-import type { QueryEvent } from '../database/options.ts'
+import type { ContextStyle, QueryEvent } from '../database/options.ts'
 import type { BatchResult, BatchStatement } from './message-batch.ts'
 
 /** What becomes of errors where the usual is not meant. */
@@ -13,8 +13,10 @@ export interface ScopeTraits {
   readonly role: string | undefined
   /** Default: the primary. */
   readonly server?: QueryEvent['server']
-  /** Role and settings as one statement; undefined when there are none. */
-  readonly prefix: BatchStatement | undefined
+  /** How {@link prefix} and the settings of a statement are sent. */
+  readonly context: ContextStyle
+  /** The statements that set role and settings; empty when there are none. */
+  readonly prefix: readonly BatchStatement[]
   readonly signal: AbortSignal | undefined
   readonly systemReason: string | undefined
   readonly onQuery: ((event: QueryEvent) => void) | undefined

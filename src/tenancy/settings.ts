@@ -1,4 +1,7 @@
-/** The statement that carries role, tenant and every other transaction-local setting. */
+/** The statements that carry role, tenant and every other transaction-local setting. */
+import { escapeIdentifier, escapeLiteral } from 'pg'
+import type { ContextStyle } from '../database/options.ts'
+import { InvalidArgumentError } from '../errors.ts'
 import type { BatchStatement } from './message-batch.ts'
 
 /** Transaction-local settings by name; custom names need a dot: `app.current_org_id`. */
@@ -22,6 +25,24 @@ export function settingsStatement(settings: Settings): BatchStatement | undefine
   return { text: settingsText(entries.length), values: entries.flat() }
 }
 
+/**
+ * Makes the statements that set `settings` the way that `context` says; none when there are no settings.
+ *
+ * One statement a setting: Citus forwards the text of the whole statement.
+ *
+ * ```sql
+ * set local "app"."current_org_id" = '0198…'
+ * ```
+ *
+ * @throws {InvalidArgumentError} when a name or a value cannot be written as a literal.
+ */
+export function settingsStatements(settings: Settings, context: ContextStyle): readonly BatchStatement[] {
+  if (context === 'set local')
+    return Object.entries(settings).map(([name, value]) => ({ text: setLocal(name, value), values: [] }))
+  const statement = settingsStatement(settings)
+  return statement === undefined ? [] : [statement]
+}
+
 function settingsText(count: number): string {
   let text = texts.get(count)
   if (text === undefined) {
@@ -33,4 +54,27 @@ function settingsText(count: number): string {
     texts.set(count, text)
   }
   return text
+}
+
+/** Settings whose value is a list of names: as one literal, `set` would take the list for one name. */
+const lists: ReadonlySet<string> = new Set(['search_path', 'temp_tablespaces'])
+
+function setLocal(name: string, value: string): string {
+  const parts = name.split('.')
+  // the server cuts longer identifiers, and would set what another name says
+  if (parts.some((part) => part === '' || part.includes('\0') || Buffer.byteLength(part) > 63))
+    throw new InvalidArgumentError('settings', 'hold a name that is none: parts of 1 to 63 bytes, with dots')
+  if (typeof value !== 'string' || value.includes('\0'))
+    throw new InvalidArgumentError('settings', 'hold a value that is no text, or has a zero byte')
+  const values = lists.has(name.toLowerCase()) ? namesOf(value) : [value]
+  // escapeLiteral writes a backslash as E'\\', which means one whatever standard_conforming_strings says
+  return `set local ${parts.map(escapeIdentifier).join('.')} = ${values.map(escapeLiteral).join(', ')}`
+}
+
+/** The names of a list, read as PostgreSQL reads it: in lower case unless quoted. */
+function namesOf(list: string): readonly string[] {
+  const names = Array.from(list.matchAll(/"((?:[^"]|"")*)"|[^\s,]+/g), ([plain, quoted]) =>
+    quoted === undefined ? plain.toLowerCase() : quoted.replaceAll('""', '"'),
+  )
+  return names.length === 0 ? [''] : names
 }

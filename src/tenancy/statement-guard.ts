@@ -13,6 +13,18 @@ const copying = /^copy\b.*\bfrom\s+stdin\b/is
 const ending =
   /^(?:(?:rollback|abort)\b(?!\s+(?:(?:work|transaction)\s+)?to\b)|commit\b|end\b|prepare\s+transaction\b)/i
 
+/** Begins a transaction, which inside another one does nothing but warn. */
+const beginning = /^(?:begin|start\s+transaction)\b/i
+
+/** @throws {InvalidArgumentError} when the statement begins a transaction: it already runs in one, which ends with it. */
+export function refuseBegin(sql: string): void {
+  if (!beginning.test(skipToFirstWord(sql))) return
+  throw new InvalidArgumentError(
+    'query',
+    'begins a transaction, which would end with the statement: use transaction()',
+  )
+}
+
 /** @throws {InvalidArgumentError} when the statement has too many parameters, copies from stdin, or ends a scope's transaction. */
 export function guardStatement({ sql, parameters }: CompiledQuery, isInScopedTransaction: boolean): void {
   const text = skipToFirstWord(sql)

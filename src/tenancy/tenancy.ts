@@ -54,7 +54,7 @@ export class Tenancy<DB> {
     transaction: TransactionOptions = {},
     errors: ErrorTraits = {},
   ): Kysely<DB> {
-    const { role, systemRole, prepare, onQuery, statementTimeout } = this.#options
+    const { role, systemRole, prepare, context, onQuery, statementTimeout } = this.#options
     const isSystem = 'systemReason' in identity
     const settings: Record<string, string> = { [tenantSetting]: isSystem ? '' : identity.orgId }
     const timeout = transaction.statementTimeout ?? statementTimeout
@@ -68,6 +68,7 @@ export class Tenancy<DB> {
         role: isSystem ? systemRole : role,
         settings,
         prepare,
+        context,
         onQuery,
         signal: transaction.signal,
         systemReason: isSystem ? identity.systemReason : undefined,

@@ -5,22 +5,24 @@ import type { ControlConnectionProvider, DatabaseConnection, QueryResult } from 
 import { BatchFailedError, ConnectionLostError, InvalidArgumentError } from '../errors.ts'
 import { checkWholeNumber } from './arguments.ts'
 import { Flight, FlightError } from './flight.ts'
-import type { PortalOptions } from './flight.ts'
+import type { FlightPlan, PortalOptions } from './flight.ts'
 import { MessageBatch } from './message-batch.ts'
 import type { BatchContext, BatchResult, BatchStatement } from './message-batch.ts'
 import { observe } from './observe.ts'
 import type { ScopeTraits } from './observe.ts'
 import { readerOf } from './query-reader.ts'
+import { settingsOf } from './query-settings.ts'
 import { explainPrefix, isStalePlan, unknownStatement } from './server-refusals.ts'
-import { changesSession, guardStatement, mayCommit } from './statement-guard.ts'
+import { changesSession, guardStatement, mayCommit, refuseBegin } from './statement-guard.ts'
 import { WireSession, lastOf } from './wire-session.ts'
 import type { WireClient } from './wire.ts'
 
 const writing: ReadonlySet<string> = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 
 /**
- * Kysely's connection. Outside a transaction a statement travels as settings + statement + Sync; inside one, BEGIN and
- * the settings wait for the first statement and travel with it.
+ * Kysely's connection. Outside a transaction a statement travels as settings + statement + Sync, or with `set local` as
+ * BEGIN + settings + statement + COMMIT + Sync; inside one, BEGIN and the settings wait for the first statement and travel
+ * with it.
  */
 export class TenantConnection implements DatabaseConnection {
   readonly #session: WireSession
@@ -29,6 +31,8 @@ export class TenantConnection implements DatabaseConnection {
   #begin: string | undefined
   #isInTransaction = false
   #portals = 0
+  /** The end of the last flight that had a transaction of its own: the next one's BEGIN must find it closed. */
+  #turn: Promise<unknown> = Promise.resolve()
   #command: { readonly query: CompiledQuery; readonly run: () => Promise<void> } | undefined
 
   constructor(client: PoolClient, context: BatchContext, traits: ScopeTraits) {
@@ -55,7 +59,7 @@ export class TenantConnection implements DatabaseConnection {
     queries: readonly CompiledQuery[],
   ): Promise<PromiseSettledResult<QueryResult<unknown>>[]> {
     for (const query of queries) {
-      guardStatement(query, this.#isInTransaction && this.#traits.prefix !== undefined)
+      this.#guard(query)
       if (mayCommit(query.sql))
         throw new InvalidArgumentError('batch', 'holds a DO or CALL, which may commit: run it alone')
     }
@@ -132,7 +136,7 @@ export class TenantConnection implements DatabaseConnection {
   async #commit(): Promise<void> {
     this.#traits.signal?.throwIfAborted()
     if (this.#begin === undefined) {
-      const commit = [{ text: 'commit', values: [] }]
+      const commit = [toCommand('commit')]
       // a deferred constraint or a serialization failure may show only now
       const { command } = await observe(this.#traits, 'commit', async () => await this.#session.run(commit))
       // COMMIT answers ROLLBACK when an earlier error had aborted the transaction
@@ -146,7 +150,7 @@ export class TenantConnection implements DatabaseConnection {
 
   async #rollback(): Promise<void> {
     try {
-      if (this.#begin === undefined) await this.#session.run([{ text: 'rollback', values: [] }])
+      if (this.#begin === undefined) await this.#session.run([toCommand('rollback')])
     } catch (error) {
       this.#session.isBroken = true
       throw this.#traits.mapError(error)
@@ -172,15 +176,14 @@ export class TenantConnection implements DatabaseConnection {
     } finally {
       const isOpen = result.isSuspended && this.#session.status === 'T'
       if (isOpen) {
-        const close = [{ text: `close ${portal}`, values: [] }]
+        const close = [toCommand(`close ${portal}`)]
         await observe(this.#traits, `close ${portal}`, async () => await this.#session.run(close))
       }
     }
   }
 
   async #executeAtomically(query: CompiledQuery): Promise<BatchResult> {
-    const isOutside = !this.#isInTransaction && this.#session.status !== 'T'
-    if (this.#traits.prefix === undefined || !isOutside || !mayCommit(query.sql))
+    if (this.#traits.prefix.length === 0 || !this.#isOutside || !mayCommit(query.sql))
       return await this.#execute(query)
     this.#rememberBegin('begin')
     try {
@@ -194,7 +197,7 @@ export class TenantConnection implements DatabaseConnection {
   }
 
   async #execute(query: CompiledQuery, portal?: PortalOptions): Promise<BatchResult> {
-    guardStatement(query, this.#isInTransaction && this.#traits.prefix !== undefined)
+    this.#guard(query)
     const flight = async (): Promise<BatchResult> => {
       try {
         return lastOf(await this.#fly([query], portal))
@@ -213,21 +216,72 @@ export class TenantConnection implements DatabaseConnection {
     }
   }
 
+  get #isOutside(): boolean {
+    return !this.#isInTransaction && this.#session.status !== 'T'
+  }
+
+  /** True when the query needs a transaction that is begun and committed around it, in its own flight. */
+  #isAlone(query: CompiledQuery): boolean {
+    const { context, prefix } = this.#traits
+    const hasSettings = prefix.length > 0 || settingsOf(query) !== undefined
+    return context === 'set local' && hasSettings && this.#isOutside
+  }
+
+  #guard(query: CompiledQuery): void {
+    const isAlone = this.#isAlone(query)
+    guardStatement(query, isAlone || (this.#isInTransaction && this.#traits.prefix.length > 0))
+    if (isAlone) refuseBegin(query.sql)
+  }
+
   /**
    * Sends the queries, behind what has to go before them, in one round trip, and gives back one result for each.
    *
    * @throws {FlightError} which of them failed, and why.
    */
   async #fly(queries: readonly CompiledQuery[], portal?: PortalOptions): Promise<readonly BatchResult[]> {
+    if (queries.some((query) => this.#isAlone(query))) return await this.#flyAlone(queries)
+    const { prefix, context } = this.#traits
     const begin = this.#begin
-    const first: BatchStatement[] = []
-    if (begin !== undefined) first.push({ text: begin, values: [] })
-    if (this.#traits.prefix !== undefined && (begin !== undefined || !this.#isInTransaction))
-      first.push(this.#traits.prefix)
+    const isFirst = begin !== undefined || !this.#isInTransaction
+    const first = [...(begin === undefined ? [] : [toCommand(begin)]), ...(isFirst ? prefix : [])]
     this.#begin = undefined
-    const isInside = this.#isInTransaction && begin === undefined && this.#traits.prefix !== undefined
-    const refuse = isInside ? () => this.#session.refuseWithoutTransaction() : undefined
-    const flight = new Flight(first, queries, portal)
+    const refuse = isFirst || prefix.length === 0 ? undefined : () => this.#session.refuseWithoutTransaction()
+    return await this.#send(queries, { first, context, portal }, { opens: begin !== undefined, refuse })
+  }
+
+  /** BEGIN and COMMIT in the same flight. After an error the server skips the COMMIT, so a rollback follows before anything else. */
+  async #flyAlone(queries: readonly CompiledQuery[]): Promise<readonly BatchResult[]> {
+    const { prefix, context } = this.#traits
+    const plan = { first: [toCommand('begin'), ...prefix], last: [toCommand('commit')], context }
+    const flight = this.#turn.then(async () => {
+      try {
+        return await this.#send(queries, plan, { opens: true })
+      } catch (error) {
+        await this.#closeAborted()
+        throw error
+      }
+    })
+    this.#turn = flight.catch(() => {})
+    return await flight
+  }
+
+  /** Rolls a failed transaction back; where that fails too, the connection is not lent again. */
+  async #closeAborted(): Promise<void> {
+    if (this.#session.status === 'I') return
+    try {
+      await this.#session.run([toCommand('rollback')])
+    } catch {
+      this.#session.isBroken = true
+    }
+  }
+
+  /** Sends a flight; again, parsed anew, when the server no longer knows a name in it. `opens`: its first statement is BEGIN. */
+  async #send(
+    queries: readonly CompiledQuery[],
+    plan: FlightPlan,
+    { opens, refuse }: { readonly opens: boolean; readonly refuse?: (() => Error | undefined) | undefined },
+  ): Promise<readonly BatchResult[]> {
+    const flight = new Flight(queries, plan)
     for (let isAgain = false; ; isAgain = true) {
       const batch = new MessageBatch(this.#context, flight.statements, { from: flight.from, refuse })
       try {
@@ -239,11 +293,11 @@ export class TenantConnection implements DatabaseConnection {
       } catch (error) {
         const isStale = !isAgain && this.#forgetRefused(error, batch, flight.statements)
         // what did not run has no effect, so it may be sent again, parsed anew: in a transaction only if it began it
-        if (!isStale || (this.#isInTransaction && begin === undefined)) {
+        if (!isStale || (this.#isInTransaction && !opens)) {
           const explained = batch.isInPrefix ? explainPrefix(error, this.#traits.role) : error
           throw new FlightError(flight.failedQuery(batch, error), explained)
         }
-        if (begin !== undefined) await this.#session.run([{ text: 'rollback', values: [] }])
+        if (opens) await this.#session.run([toCommand('rollback')])
       }
     }
   }
@@ -278,4 +332,8 @@ function toQueryResult<R>(
   // the rows are what the caller's query type says: Kysely's promise, not checked at run time
   if (writing.has(command)) return { rows: read as R[], numAffectedRows: BigInt(rowCount) }
   return { rows: read as R[] }
+}
+
+function toCommand(text: string): BatchStatement {
+  return { text, values: [] }
 }
