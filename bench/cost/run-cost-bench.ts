@@ -1,6 +1,6 @@
 /** The benchmark of what the package costs beside the queries: the type checker, the start of a process, memory. */
-import { alignColumns } from '../report.ts'
-import type { Summary } from '../statistics.ts'
+import { alignColumns } from '../harness/table.ts'
+import type { Summary } from '../harness/statistics.ts'
 import { buildPackage } from './built-package.ts'
 import { measureScopes } from './scope-cost.ts'
 import type { ScopeCost } from './scope-cost.ts'

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { migrationProvider } from '../../migrations/index.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
-import { createScratchDatabase } from '../scratch-database.ts'
-import { summarise } from '../statistics.ts'
-import type { Summary } from '../statistics.ts'
+import { createScratchDatabase } from '../harness/scratch-database.ts'
+import { summarise } from '../harness/statistics.ts'
+import type { Summary } from '../harness/statistics.ts'
 
 /** The heap that one of many takes. */
 export interface ScopeCost {

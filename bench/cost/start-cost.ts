@@ -1,7 +1,7 @@
 /** What `import 'ibex-db'` costs when a process starts, against the packages that it stands on. */
 import { execFileSync } from 'node:child_process'
-import { summarise } from '../statistics.ts'
-import type { Summary } from '../statistics.ts'
+import { summarise } from '../harness/statistics.ts'
+import type { Summary } from '../harness/statistics.ts'
 import { loadedModules, packageOf } from './loaded-modules.ts'
 
 /** What importing some packages costs. */

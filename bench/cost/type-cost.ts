@@ -1,8 +1,8 @@
 /** What a service costs the type checker: on ibex-db, and the same service on plain Kysely. */
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { summarise } from '../statistics.ts'
-import type { Summary } from '../statistics.ts'
+import { summarise } from '../harness/statistics.ts'
+import type { Summary } from '../harness/statistics.ts'
 import { runTsc } from './built-package.ts'
 
 /** What the compiler said of one program. */

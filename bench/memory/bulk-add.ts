@@ -7,10 +7,10 @@ import type { MemoryInput } from '../../src/memory/memory-input.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
 import { withClient } from '../../test/support/with-client.ts'
-import { shuffle } from '../rounds.ts'
-import { createScratchDatabase } from '../scratch-database.ts'
-import { pairedRatios, summarise } from '../statistics.ts'
-import type { Summary } from '../statistics.ts'
+import { shuffle } from '../harness/rounds.ts'
+import { createScratchDatabase } from '../harness/scratch-database.ts'
+import { pairedRatios, summarise } from '../harness/statistics.ts'
+import type { Summary } from '../harness/statistics.ts'
 
 /** Says how much is added, and how often. */
 export interface BulkAddOptions {

@@ -1,5 +1,5 @@
 /** Two ways to do the same thing, measured in turn, so that a busy machine slows both alike. */
-import { pairedRatios, quantile } from '../statistics.ts'
+import { pairedRatios, quantile } from '../harness/statistics.ts'
 
 /** Milliseconds of both, and their ratio. */
 export interface PairFigure {

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { startLatencyProxy } from '../../bench/latency-proxy.ts'
-import type { LatencyProxy } from '../../bench/latency-proxy.ts'
+import { startLatencyProxy } from '../../bench/harness/latency-proxy.ts'
+import type { LatencyProxy } from '../../bench/harness/latency-proxy.ts'
 
 const delayMs = 30
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Contender } from '../../bench/contenders/contender.ts'
-import { measureInTurn, shuffle } from '../../bench/rounds.ts'
-import type { RoundPlan } from '../../bench/rounds.ts'
+import { measureInTurn, shuffle } from '../../bench/harness/rounds.ts'
+import type { RoundPlan } from '../../bench/harness/rounds.ts'
 import type { ReadTarget } from '../../bench/seed.ts'
 
 const targets: readonly ReadTarget[] = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { pairedRatios, quantile, summarise } from '../../bench/statistics.ts'
+import { pairedRatios, quantile, summarise } from '../../bench/harness/statistics.ts'
 
 describe('summarise', () => {
   it('finds the median and the quartiles of values in any order', () => {

@@ -7,6 +7,7 @@ import { withClient } from './with-client.ts'
 export type Resource =
   | { readonly kind: 'container'; readonly id: string }
   | { readonly kind: 'databases'; readonly url: string; readonly prefix: string }
+  | { readonly kind: 'role'; readonly url: string; readonly name: string }
   | { readonly kind: 'directory'; readonly path: string }
   | { readonly kind: 'process'; readonly id: number }
 
@@ -16,6 +17,8 @@ export async function release(resource: Resource): Promise<void> {
     await removeContainer(resource.id)
   } else if (resource.kind === 'databases') {
     await dropDatabases(resource.url, resource.prefix)
+  } else if (resource.kind === 'role') {
+    await dropRole(resource.url, resource.name)
   } else if (resource.kind === 'process') {
     endProcess(resource.id)
   } else {
@@ -42,6 +45,13 @@ async function removeContainer(id: string): Promise<void> {
       throw error
     }
   }
+}
+
+/** The role may own nothing, and have no rights but by its memberships. */
+async function dropRole(url: string, name: string): Promise<void> {
+  await withClient(url, async (client) => {
+    await client.query(`drop role if exists ${client.escapeIdentifier(name)}`)
+  })
 }
 
 async function dropDatabases(url: string, prefix: string): Promise<void> {

@@ -15,11 +15,18 @@ import { Worker } from 'node:worker_threads'
  * ```
  */
 export async function startLatencyProxy(target: LatencyProxyTarget): Promise<LatencyProxy> {
-  const thread = new Worker(new URL('./latency-proxy-thread.ts', import.meta.url), { workerData: target })
+  const counter = new Int32Array(new SharedArrayBuffer(4))
+  const workerData: LatencyProxyWork = { ...target, counter }
+  const thread = new Worker(new URL('./latency-proxy-thread.ts', import.meta.url), { workerData })
   const [port] = await once(thread, 'message')
   const close = async (): Promise<void> => void (await thread.terminate())
   // The thread's first and only message is the port number that it listens on.
-  return { port: port as number, close, [Symbol.asyncDispose]: close }
+  return {
+    port: port as number,
+    roundTrips: () => Atomics.load(counter, 0),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
 }
 
 /** Names the server behind the proxy and the delay, in milliseconds, of every byte sent to it. */
@@ -29,8 +36,18 @@ export interface LatencyProxyTarget {
   readonly delayMs: number
 }
 
+/** What the thread is started with: the counter is shared with it. */
+export interface LatencyProxyWork extends LatencyProxyTarget {
+  readonly counter: Int32Array
+}
+
 /** Listens on a free port of 127.0.0.1 until it is closed; closing cuts the connections that are still open. */
 export interface LatencyProxy extends AsyncDisposable {
   readonly port: number
+  /**
+   * Round trips so far, of all connections: how often a client has begun to send after the server's last answer. What is
+   * sent before an answer comes belongs to the same one.
+   */
+  roundTrips(): number
   close(): Promise<void>
 }

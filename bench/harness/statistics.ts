@@ -46,3 +46,8 @@ export function pairedRatios(values: readonly number[], baseline: readonly numbe
     throw new RangeError('paired ratios need as many rounds as the baseline')
   return values.map((value, round) => value / (baseline[round] ?? Number.NaN))
 }
+
+/** How far a summary is spread: the distance of the quartiles by the median, 0 when nothing varied. */
+export function spreadOf({ median, lowerQuartile, upperQuartile }: Summary): number {
+  return median === 0 ? 0 : (upperQuartile - lowerQuartile) / median
+}

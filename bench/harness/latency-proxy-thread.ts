@@ -2,10 +2,10 @@
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { LatencyProxyTarget } from './latency-proxy.ts'
+import type { LatencyProxyWork } from './latency-proxy.ts'
 
 // The only starter of this thread is startLatencyProxy, which passes its argument on.
-const target = workerData as LatencyProxyTarget
+const target = workerData as LatencyProxyWork
 
 // setTimeout counts whole milliseconds, too coarse for a delay of two: the last stretch is slept in naps, short enough
 // to look at the sockets in between and long enough to leave the processor to the others.
@@ -30,8 +30,16 @@ server.listen(0, '127.0.0.1', () => {
 
 function relay(client: Socket): void {
   const upstream = connect({ host: target.host, port: target.port, noDelay: true, allowHalfOpen: true })
+  let isAnswered = true
+  upstream.on('data', () => {
+    isAnswered = true
+  })
   upstream.pipe(client)
-  client.on('data', (chunk) => hold(() => upstream.write(chunk)))
+  client.on('data', (chunk) => {
+    if (isAnswered) Atomics.add(target.counter, 0, 1)
+    isAnswered = false
+    hold(() => upstream.write(chunk))
+  })
   client.on('end', () => hold(() => upstream.end()))
   cutTogether(client, upstream)
   cutTogether(upstream, client)
