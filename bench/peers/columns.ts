@@ -1,35 +1,7 @@
-/** The columns that every peer answers with, and the version of a peer. */
+/** What peers share: the columns that a search answers with, the rows of a bulk insert, and where a version is found. */
 import { readFileSync } from 'node:fs'
-
-/** All columns of `ibex_core.agents`, in the table's order. */
-export const agentColumns = [
-  'org_id',
-  'id',
-  'created_by',
-  'name',
-  'slug',
-  'tagline',
-  'avatar_emoji',
-  'status',
-  'config',
-  'metadata',
-  'personality',
-  'model_config',
-  'memory_config',
-  'boundaries',
-  'shared_skill_names',
-  'custom_skill_names',
-  'disabled_skill_names',
-  'tags',
-  'total_sessions',
-  'total_memories',
-  'total_tokens_used',
-  'last_active_at',
-  'created_at',
-  'updated_at',
-  'deleted_at',
-  'team_id',
-] as const
+import pgvector from 'pgvector'
+import type { NewMemory } from './peer.ts'
 
 /** The columns of `ibex_core.memories` that a search answers with. */
 export const foundMemoryColumns = [
@@ -49,4 +21,25 @@ export function installedVersion(name: string): string {
   // npm installs no package without a version
   const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
   return version
+}
+
+/** A row of `ibex_core.memories`, with its vector in PostgreSQL's notation. */
+export interface MemoryRow extends Omit<NewMemory, 'embedding'> {
+  readonly org_id: string
+  readonly embedding: string | null
+}
+
+/** Makes the row that a multi-row insert takes. */
+export function memoryRow(
+  orgId: string,
+  { agent_id: agentId, content, content_hash: hash, category, embedding }: NewMemory,
+): MemoryRow {
+  return {
+    org_id: orgId,
+    agent_id: agentId,
+    content,
+    content_hash: hash,
+    category,
+    embedding: pgvector.toSql([...embedding]),
+  }
 }

@@ -1,6 +1,6 @@
 /** `pg` alone, with SQL and transactions by hand. */
 import pg from 'pg'
-import { agentColumns, foundMemoryColumns, installedVersion } from './columns.ts'
+import { foundMemoryColumns, installedVersion } from './columns.ts'
 import type { AgentRow, FoundMemory, OpenPeer, Peer, RecordedConversation } from './peer.ts'
 
 /**
@@ -126,22 +126,21 @@ const setTenantAndSearch = `
   select set_config('app.current_org_id', $1, true), set_config('hnsw.iterative_scan', 'relaxed_order', true),
          set_config('hnsw.ef_search', '100', true)`
 
-const agent = agentColumns.join(', ')
 const foundMemory = foundMemoryColumns.join(', ')
 
-const findAgent = `select ${agent} from ibex_core.agents where org_id = $1 and id = $2 and deleted_at is null`
+const findAgent = `select * from ibex_core.agents where org_id = $1 and id = $2 and deleted_at is null`
 
 const listAgents = `
-  select ${agent} from ibex_core.agents
+  select * from ibex_core.agents
    where org_id = $1 and deleted_at is null order by created_at desc, id desc limit $2`
 
 const insertAgent = `
   insert into ibex_core.agents (org_id, name, slug, tagline, status, tags)
-  values ($1, $2, $3, $4, $5, $6) returning ${agent}`
+  values ($1, $2, $3, $4, $5, $6) returning *`
 
 const updateAgent = `
   update ibex_core.agents set tagline = $3
-   where org_id = $1 and id = $2 and deleted_at is null returning ${agent}`
+   where org_id = $1 and id = $2 and deleted_at is null returning *`
 
 const insertSession = 'insert into ibex_core.sessions (org_id, agent_id) values ($1, $2) returning id'
 
