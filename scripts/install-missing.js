@@ -35,7 +35,8 @@ if (!isInstalled()) {
 // npm's `ignore-scripts` leaves the package without its program, and an older Node cannot run what follows
 if (
   folder === '.' &&
-  !existsSync(new URL('node_modules/node/bin', root)) && Number.parseInt(process.versions.node, 10) < 24
+  !existsSync(new URL('node_modules/node/bin', root)) &&
+  Number.parseInt(process.versions.node, 10) < 24
 ) {
   console.error(
     'Node 24 was not installed: run `npm rebuild node --ignore-scripts=false`, or use Node 24 yourself',

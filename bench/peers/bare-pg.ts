@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from } from 'pg-copy-streams'
+import { foundMemoryColumns, installedVersion } from './columns.ts'
 import type { AgentRow, FoundMemory, NewMemory, Peer, PeerConnection } from './peer.ts'
 
 /** What the baseline does of a peer: each a single statement, so not the unit of work. */
@@ -11,11 +12,11 @@ export type Baseline = Omit<Peer, 'recordConversation'>
 /**
  * Opens the baseline; the url must be a superuser's.
  *
- * A statement is what an ordinary user writes: an unnamed, parameterised `pool.query`. Its searches set nothing for the vector
- * index, whose scan is not starved where no policy filters what it finds.
+ * A statement is what an ordinary user writes: an unnamed, parameterised `pool.query`. What a search by vector needs is set
+ * when a connection opens and costs no round trip.
  */
 export async function open({ url, poolSize }: PeerConnection): Promise<Baseline> {
-  const pool = new pg.Pool({ connectionString: url, max: poolSize })
+  const pool = new pg.Pool({ connectionString: url, max: poolSize, options: searchSettings })
   // a connection that breaks while it is idle must not end the process
   pool.on('error', () => undefined)
   const rowsOf = async <R extends pg.QueryResultRow>(sql: string, values: unknown[]): Promise<R[]> =>
@@ -67,7 +68,9 @@ function* chunksOf(orgId: string, memories: readonly NewMemory[]): Generator<str
   }
 }
 
-const found = 'id, agent_id, content, category, status, importance, confidence, created_at'
+const searchSettings = '-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100'
+
+const found = foundMemoryColumns.join(', ')
 
 const findAgent = 'select * from ibex_core.agents where org_id = $1 and id = $2 and deleted_at is null'
 

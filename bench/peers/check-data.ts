@@ -4,7 +4,7 @@ import pg from 'pg'
 import { migrationProvider } from '../../migrations/index.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
 import { seededRandom } from '../memory/memory-data.ts'
-import { createScratchDatabase } from '../scratch-database.ts'
+import { createScratchDatabase } from '../harness/scratch-database.ts'
 import type { NewMemory } from './peer.ts'
 
 /** A database with rows in it; its login and itself are dropped when it is disposed of. */

@@ -28,7 +28,10 @@ function agentsOf(
   return {
     findAgent: async (orgId, id) => await forTenant(orgId).agents.findById(id),
     listAgents: async (orgId, limit) => {
-      const { rows } = await forTenant(orgId).agents.findPage({ orderBy: { created_at: 'desc', id: 'desc' }, limit })
+      const { rows } = await forTenant(orgId).agents.findPage({
+        orderBy: { created_at: 'desc', id: 'desc' },
+        limit,
+      })
       return rows
     },
     insertAgent: async (orgId, { tags, ...agent }) =>
@@ -53,9 +56,7 @@ function agentsOf(
 }
 
 /** `addMany` writes 500 rows a transaction unless it is called in one, which is asked for here: all or nothing. */
-function memoriesOf(
-  forTenant: ForTenant,
-): Pick<Peer, 'addMemories' | 'nearestMemories' | 'memoriesByText'> {
+function memoriesOf(forTenant: ForTenant): Pick<Peer, 'addMemories' | 'nearestMemories' | 'memoriesByText'> {
   return {
     addMemories: async (orgId, memories) => {
       const inputs = memories.map(({ agent_id: agentId, content, category, embedding }) => ({

@@ -31,6 +31,18 @@ describe('startLatencyProxy', () => {
     expect(elapsed).toBeLessThan(30 * delayMs)
   })
 
+  it('counts what is sent before an answer comes as one round trip', async () => {
+    await using bundle = await setup()
+    const before = bundle.proxy.roundTrips()
+    await exchange(bundle.client, 'one')
+    const answer = collect(bundle.client, 4)
+    bundle.client.write('tw')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    bundle.client.write('o!')
+    await answer
+    expect(bundle.proxy.roundTrips() - before).toBe(2)
+  })
+
   it('keeps connections apart', async () => {
     await using bundle = await setup()
     const others = await Promise.all(Array.from({ length: 8 }, async () => await open(bundle.proxy.port)))

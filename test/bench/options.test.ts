@@ -13,13 +13,18 @@ describe('parseOptions', () => {
     expect(parseOptions([], { TEST_DATABASE_URL: '' })?.url).toBeUndefined()
   })
 
-  it('measures for less than 30 seconds with --quick', () => {
-    const quick = parseOptions(['--quick'], {})
-    const contenders = 5
-    const settings = 4
-    const milliseconds =
-      ((quick?.rounds ?? Infinity) + 1) * (quick?.sliceMs ?? Infinity) * contenders * settings
-    expect(milliseconds).toBeLessThan(15_000)
+  it('compares with all peers unless some are named, each once', () => {
+    expect(parseOptions([], {})?.peers).toHaveLength(9)
+    expect(parseOptions(['--peers', 'pg, knex,pg'], {})?.peers).toEqual(['pg', 'knex'])
+  })
+
+  it.each(['pg,oracle', '', 'pg,'])('throws when a peer does not exist: "%s"', (peers) => {
+    expect(() => parseOptions(['--peers', peers], {})).toThrow('--peers knows pg, postgres-js')
+  })
+
+  it('throws when --memory comes with what it cannot do', () => {
+    expect(() => parseOptions(['--memory', '--peers', 'pg'], {})).toThrow('--memory compares with no peer')
+    expect(() => parseOptions(['--memory', '--markdown', 'a.md'], {})).toThrow('writes no Markdown')
   })
 
   it('returns nothing when help is asked for', () => {

@@ -1,71 +1,80 @@
 import { describe, expect, it } from 'vitest'
-import type { Contender } from '../../bench/contenders/contender.ts'
-import { measureInTurn, shuffle } from '../../bench/harness/rounds.ts'
+import { measureInTurn, runSlice, shuffle } from '../../bench/harness/rounds.ts'
 import type { RoundPlan } from '../../bench/harness/rounds.ts'
-import type { ReadTarget } from '../../bench/seed.ts'
 
-const targets: readonly ReadTarget[] = [
-  { orgId: 'org-1', id: 'agent-1', row: { name: 'one', tags: ['a'] } },
-  { orgId: 'org-1', id: 'agent-2', row: { name: 'two', tags: [] } },
-]
-const plan: RoundPlan = { rounds: 3, sliceMs: 5, concurrency: 1, signal: new AbortController().signal }
+const plan: RoundPlan = { rounds: 3, warmUp: true, signal: new AbortController().signal }
 
 describe('measureInTurn', () => {
-  it('runs every contender once in every round', async () => {
+  it('runs every contender once in every round, in orders of their own', async () => {
     const order: string[] = []
-    const once = { ...plan, rounds: 20, sliceMs: 0 }
-    await measureInTurn(
-      ['a', 'b', 'c'].map((name) => honest(name, () => order.push(name))),
-      targets,
-      once,
-    )
-    const rounds = Array.from({ length: 21 }, (_, round) => order.slice(round * 3, round * 3 + 3))
-    expect(rounds.map((round) => round.toSorted().join(''))).toEqual(rounds.map(() => 'abc'))
+    const slice = async (name: string): Promise<number> => await Promise.resolve(order.push(name))
+    await measureInTurn(['a', 'b', 'c'], slice, { ...plan, rounds: 20 })
+    const rounds = Array.from({ length: 21 }, (_, round) => order.slice(round * 3, round * 3 + 3).join(''))
+    expect(rounds.map((round) => [...round].toSorted().join(''))).toEqual(rounds.map(() => 'abc'))
     expect(order).toHaveLength(63)
+    expect(new Set(rounds).size).toBeGreaterThan(1)
   })
 
-  it('leaves the first round out, which warms up', async () => {
-    const [measurement] = await measureInTurn([honest('a')], targets, plan)
-    expect(measurement?.microseconds).toHaveLength(3)
+  it('leaves the round out that warms up, and has none where none is asked for', async () => {
+    let slices = 0
+    const slice = async (): Promise<number> => await Promise.resolve((slices += 1))
+    expect(await measureInTurn(['a'], slice, plan)).toEqual([[2, 3, 4]])
+    expect(await measureInTurn(['a'], slice, { ...plan, warmUp: false })).toEqual([[5, 6, 7]])
   })
 
-  it('reports the time of one read: twice as many at once halve it', async () => {
-    const waiting = honest('a', async () => await new Promise((resolve) => setTimeout(resolve, 20)))
-    const [one] = await measureInTurn([waiting], targets, { ...plan, rounds: 1 })
-    const [two] = await measureInTurn([waiting], targets, { ...plan, rounds: 1, concurrency: 2 })
-    expect(one?.microseconds[0]).toBeGreaterThan(19_000)
-    expect((one?.microseconds[0] ?? 0) / (two?.microseconds[0] ?? 0)).toBeGreaterThan(1.5)
-  })
-
-  it('keeps as many reads under way as it was told', async () => {
-    let underWay = 0
-    let most = 0
-    const counting = honest('a', async () => {
-      underWay += 1
-      most = Math.max(most, underWay)
-      await new Promise((resolve) => setImmediate(resolve))
-      underWay -= 1
-    })
-    await measureInTurn([counting], targets, { ...plan, concurrency: 4 })
-    expect(most).toBe(4)
-  })
-
-  it.each([
-    ['another row', { name: 'one', tags: ['b'] }],
-    ['a row that lacks a column', { name: 'one' }],
-    ['no row', undefined],
-  ])('throws when a contender answers with %s', async (_, row) => {
-    const wrong: Contender = { name: 'wrong', label: 'wrong', read: async () => await Promise.resolve(row) }
-    await expect(measureInTurn([wrong], targets.slice(0, 1), plan)).rejects.toThrow(
-      'wrong answered with another row',
-    )
+  it('returns what each contender has found, in the order of the contenders', async () => {
+    const slice = async (name: string): Promise<string> => await Promise.resolve(name)
+    expect(await measureInTurn(['a', 'b'], slice, { ...plan, rounds: 2 })).toEqual([
+      ['a', 'a'],
+      ['b', 'b'],
+    ])
   })
 
   it('stops when it is aborted', async () => {
     const interruption = new AbortController()
-    const interrupting = honest('a', () => interruption.abort(new Error('interrupted')))
+    const slice = async (): Promise<void> =>
+      await Promise.resolve(interruption.abort(new Error('interrupted')))
     const endless = { ...plan, rounds: 1_000_000, signal: interruption.signal }
-    await expect(measureInTurn([interrupting], targets, endless)).rejects.toThrow('interrupted')
+    await expect(measureInTurn(['a'], slice, endless)).rejects.toThrow('interrupted')
+  })
+})
+
+describe('runSlice', () => {
+  it('reports the time of one piece of work: twice as many at once halve it', async () => {
+    const run = async (): Promise<void> => await new Promise((resolve) => setTimeout(resolve, 20))
+    const one = await runSlice({ next: () => 0, run, concurrency: 1, sliceMs: 5 })
+    const two = await runSlice({ next: () => 0, run, concurrency: 2, sliceMs: 5 })
+    expect(one.microseconds).toBeGreaterThan(19_000)
+    expect(one.microseconds / two.microseconds).toBeGreaterThan(1.5)
+  })
+
+  it('keeps as many under way as it was told', async () => {
+    let underWay = 0
+    let most = 0
+    const run = async (): Promise<void> => {
+      underWay += 1
+      most = Math.max(most, underWay)
+      await new Promise((resolve) => setImmediate(resolve))
+      underWay -= 1
+    }
+    await runSlice({ next: () => 0, run, concurrency: 4, sliceMs: 5 })
+    expect(most).toBe(4)
+  })
+
+  it('asks once for each that works when it has no time, and pairs each answer with its question', async () => {
+    let asked = 0
+    const { answers } = await runSlice({
+      next: () => (asked += 1),
+      run: async (input) => await Promise.resolve(input * 10),
+      concurrency: 3,
+      sliceMs: 0,
+    })
+    expect(answers).toEqual([
+      { input: 1, output: 10 },
+      { input: 2, output: 20 },
+      { input: 3, output: 30 },
+    ])
+    expect(asked).toBe(3)
   })
 })
 
@@ -75,12 +84,3 @@ describe('shuffle', () => {
     expect([...new Set(orders)].toSorted()).toEqual(['abc', 'acb', 'bac', 'bca', 'cab', 'cba'])
   })
 })
-
-/** Answers with the row that was asked for, after doing what the test wants to see. */
-function honest(name: string, act: () => unknown = () => undefined): Contender {
-  const read = async (target: ReadTarget): Promise<unknown> => {
-    await act()
-    return structuredClone(target.row)
-  }
-  return { name, label: name, read }
-}
