@@ -48,6 +48,9 @@ export async function openCheckDatabase(serverUrl: string | undefined): Promise<
   await admin.query(`create role ${login} login inherit password '${password}' in role ibex_app`)
   stack.defer(async () => await admin.query(`drop role ${login}`).then(() => undefined))
   await admin.query(`alter role ${login} set enable_sort = off`)
+  // for errors of the server: what it refuses by itself, a library may refuse or replace before
+  await admin.query("alter table ibex_core.messages add check (content <> 'refused')")
+  await admin.query("alter table ibex_core.sessions add check (title <> 'refused')")
   await admin.query('drop index ibex_core.memories_embedding_idx')
   await admin.query('create index on ibex_core.memories_p00 using hnsw (embedding vector_cosine_ops)')
   const mine = await addTenant(admin, 0)

@@ -132,8 +132,8 @@ async function checkConversationRollsBack(peer: Peer, database: CheckDatabase): 
   const count = async (): Promise<unknown> =>
     (await admin.query('select count(*) from ibex_core.sessions')).rows
   const before = await count()
-  // PostgreSQL's text holds no such character, which the fourth statement brings
-  const broken = { ...newConversation(mine), answer: 'zero \u0000' }
+  // the fourth statement brings it
+  const broken = { ...newConversation(mine), answer: 'refused' }
   await assert.rejects(async () => await peer.recordConversation(mine.orgId, broken), 'a bad answer')
   const foreign = { ...newConversation(mine), agentId: firstAgent(theirs) }
   await assert.rejects(async () => await peer.recordConversation(mine.orgId, foreign), 'an agent of theirs')
@@ -237,7 +237,7 @@ async function checkPool(peer: Peer, { admin, login, mine, theirs }: CheckDataba
   const failures = Array.from({ length: 3 * poolSize }, () => [
     peer.insertAgent(mine.orgId, taken),
     peer.updateAgent(mine.orgId, firstAgent(theirs), 'x'),
-    peer.recordConversation(mine.orgId, { ...newConversation(mine), title: 'zero \u0000' }),
+    peer.recordConversation(mine.orgId, { ...newConversation(mine), title: 'refused' }),
     peer.addMemories(mine.orgId, [unhashed(id)]),
     peer.findAgent(mine.orgId, 'no uuid'),
     peer.findAgent('no uuid', id),
