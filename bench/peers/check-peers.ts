@@ -5,7 +5,7 @@ import type { CheckDatabase } from './check-data.ts'
 import { checkDisposed, checks, poolSize } from './checks.ts'
 import type { OpenPeer } from './peer.ts'
 
-const known = ['pg', 'kysely', 'drizzle', 'postgres-js', 'knex']
+const known = ['pg', 'kysely', 'drizzle', 'postgres-js', 'knex', 'typeorm', 'mikro-orm', 'sequelize']
 
 const usage = `node bench/peers/check-peers.ts [--url postgresql://superuser@…] [--peers ${known.join(',')}]
 
