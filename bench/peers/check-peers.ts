@@ -5,7 +5,17 @@ import type { CheckDatabase } from './check-data.ts'
 import { checkDisposed, checks, poolSize } from './checks.ts'
 import type { OpenPeer } from './peer.ts'
 
-const known = ['pg', 'kysely', 'drizzle', 'postgres-js', 'knex', 'typeorm', 'mikro-orm', 'sequelize']
+const known = [
+  'pg',
+  'kysely',
+  'drizzle',
+  'postgres-js',
+  'knex',
+  'prisma',
+  'typeorm',
+  'mikro-orm',
+  'sequelize',
+]
 
 const usage = `node bench/peers/check-peers.ts [--url postgresql://superuser@…] [--peers ${known.join(',')}]
 
@@ -40,6 +50,12 @@ function readOptions(): Options | undefined {
   }
 }
 
+interface PeerModule {
+  readonly open: OpenPeer
+  /** Makes what the peer needs and is not kept in the repository. */
+  readonly prepare?: () => Promise<void>
+}
+
 /** Runs all checks of one peer, whose module is named like the file; returns what is wrong with it. */
 async function checkPeer(file: string, database: CheckDatabase): Promise<string[]> {
   const reasons: string[] = []
@@ -51,7 +67,8 @@ async function checkPeer(file: string, database: CheckDatabase): Promise<string[
     }
   }
   await check('opens and closes', async () => {
-    const { open } = (await import(`./${file}.ts`)) as { open: OpenPeer }
+    const { open, prepare } = (await import(`./${file}.ts`)) as PeerModule
+    await prepare?.()
     await using peer = await open({ url: database.loginUrl, poolSize })
     for (const { name, run } of checks) {
       await check(name, async () => await run(peer, database))
