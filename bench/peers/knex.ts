@@ -49,7 +49,7 @@ export const open: OpenPeer = async ({ url, poolSize }) => {
       await inTenant(orgId, async (trx) => {
         const rows = memories.map((memory) => memoryRow(orgId, memory))
         const results = await db
-          .batchInsert<MemoryRow, readonly pg.QueryResult[]>('ibex_core.memories', rows, chunk)
+          .batchInsert<MemoryRow, readonly pg.QueryResult[]>('ibex_core.memories', rows)
           .transacting(trx)
         return results.reduce((count, { rowCount }) => count + (rowCount ?? 0), 0)
       }),
@@ -82,9 +82,6 @@ type InTenant = <T>(orgId: string, work: (trx: Knex.Transaction) => Promise<T>) 
 interface Numbered {
   readonly seq: number
 }
-
-/** Rows of one statement: six parameters each, and fewer than 65,536 in all. */
-const chunk = 10_000
 
 function agentsOf(
   inTenant: InTenant,

@@ -6,7 +6,7 @@ import type { AgentRow, FoundMemory, OpenPeer, Peer, RecordedConversation } from
 /**
  * Opens the peer.
  *
- * Statements have no names: node-postgres calls prepared ones a feature for power users, of which most queries have no use.
+ * Statements have no names, as in all that its documentation shows of transactions.
  */
 export const open: OpenPeer = async ({ url, poolSize }) => {
   const pool = new pg.Pool({ connectionString: url, max: poolSize })
