@@ -183,12 +183,13 @@ async function checkMemoriesByText(peer: Peer, database: CheckDatabase): Promise
 async function checkAddMemories(peer: Peer, database: CheckDatabase): Promise<void> {
   const { admin, bulk } = database
   // more parameters than one statement can have, where each value is one
-  const memories = newMemories(firstAgent(bulk), `of ${peer.name}`, 11_000)
+  const label = `good ${randomUUID()}`
+  const memories = newMemories(firstAgent(bulk), label, 11_000)
   assert.equal(await peer.addMemories(bulk.orgId, memories), memories.length)
   const { rows } = await admin.query<Stored>(
     `select agent_id, content, content_hash, category, embedding::text from ibex_core.memories
       where org_id = $1 and starts_with(content, $2)`,
-    [bulk.orgId, `of ${peer.name} `],
+    [bulk.orgId, label],
   )
   assert.equal(rows.length, memories.length)
   const stored = new Map(rows.map((row) => [row.content, row]))
@@ -207,12 +208,12 @@ interface Stored {
 
 async function checkMemoriesRollBack(peer: Peer, database: CheckDatabase): Promise<void> {
   const { admin, bulk } = database
-  const good = newMemories(firstAgent(bulk), `bad of ${peer.name}`, 11_000)
+  const label = `bad ${randomUUID()}`
+  const good = newMemories(firstAgent(bulk), label, 11_000)
   const bad = [...good, unhashed(firstAgent(bulk))]
   await assert.rejects(async () => await peer.addMemories(bulk.orgId, bad), 'a bad row')
-  const { rows } = await admin.query('select from ibex_core.memories where starts_with(content, $1)', [
-    `bad of ${peer.name} `,
-  ])
+  const left = 'select from ibex_core.memories where starts_with(content, $1)'
+  const { rows } = await admin.query(left, [label])
   assert.equal(rows.length, 0, 'memories are left of a bulk that failed')
 }
 
