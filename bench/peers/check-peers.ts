@@ -1,9 +1,10 @@
 /** `node bench/peers/check-peers.ts`: the command line that checks whether peers do what their contract says. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { openCheckDatabase } from './check-data.ts'
 import type { CheckDatabase } from './check-data.ts'
 import { checkDisposed, checks, poolSize } from './checks.ts'
-import type { OpenPeer } from './peer.ts'
+import type { OpenPeer, Peer } from './peer.ts'
 
 const known = [
   'pg',
@@ -16,6 +17,8 @@ const known = [
   'mikro-orm',
   'sequelize',
 ]
+
+const limitMs = 120_000
 
 const usage = `node bench/peers/check-peers.ts [--url postgresql://superuser@…] [--peers ${known.join(',')}]
 
@@ -61,21 +64,42 @@ async function checkPeer(file: string, database: CheckDatabase): Promise<string[
   const reasons: string[] = []
   const check = async (name: string, run: () => Promise<void>): Promise<void> => {
     try {
-      await run()
+      await inTime(run())
     } catch (error) {
       reasons.push(`${file}: ${name}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  await check('opens and closes', async () => {
+  const peer = await openPeer(file, database)
+  if (typeof peer === 'string') return [peer]
+  for (const { name, run } of checks) {
+    await check(name, async () => await run(peer, database))
+  }
+  await check('closes', async () => await peer[Symbol.asyncDispose]())
+  await check('closes its connections', async () => await checkDisposed(database))
+  const outcome = reasons.length === 0 ? 'all is well' : `${reasons.length} checks fail`
+  console.log(`${peer.name} ${peer.version}: ${outcome}`)
+  return reasons
+}
+
+/** Opens a peer; returns the reason when it does not start, so that the others are checked all the same. */
+async function openPeer(file: string, { loginUrl }: CheckDatabase): Promise<Peer | string> {
+  try {
+    // each peer's module exports it under this name
     const { open, prepare } = (await import(`./${file}.ts`)) as PeerModule
     await prepare?.()
-    await using peer = await open({ url: database.loginUrl, poolSize })
-    for (const { name, run } of checks) {
-      await check(name, async () => await run(peer, database))
-    }
-    const outcome = reasons.length === 0 ? 'all is well' : `${reasons.length} of ${checks.length} checks fail`
-    console.log(`${peer.name} ${peer.version}: ${outcome}`)
-  })
-  await check('closes its connections', async () => await checkDisposed(database))
-  return reasons
+    return await open({ url: loginUrl, poolSize })
+  } catch (error) {
+    return `${file}: does not start: ${error instanceof Error ? error.message : String(error)}`
+  }
+}
+
+/** Fails when a check takes longer than on a busy machine: who has no connection left waits for ever. */
+async function inTime(run: Promise<void>): Promise<void> {
+  const done = new AbortController()
+  try {
+    const late = sleep(limitMs, true, { signal: done.signal })
+    if (await Promise.race([run.then(() => false), late])) throw new Error('does not come to an end')
+  } finally {
+    done.abort()
+  }
 }
