@@ -104,13 +104,13 @@ export function slowerSettings(result: ComparisonResult): SlowerSetting[] {
   })
 }
 
-/** Why the library may be the slower one. */
+/** What the library does and a peer does not; how much of the difference that explains was not measured. */
 const reasons: Partial<Record<OperationKey, string>> = {
   nearest:
-    'our statement counts the scope first and compares all vectors of a small one, which finds all of the nearest: planning it takes longer than a plain select',
-  text: 'our statement weighs the words, finds any of them and tells how much of the text each memory covers; a peer ranks by ts_rank alone',
+    'presumably: our statement counts the scope first and compares all vectors of a small one, which finds all of the nearest: planning it takes longer than a plain select',
+  text: 'presumably: our statement weighs the words, finds any of them and tells how much of the text each memory covers; a peer ranks by ts_rank alone',
   'bulk-small':
-    'ours looks for exact duplicates and for what was erased before it writes; a peer inserts without looking',
+    'presumably: ours looks for exact duplicates and for what was erased before it writes; a peer inserts without looking',
   'bulk-large':
-    'ours looks for exact duplicates and for what was erased before it writes; a peer inserts without looking',
+    'presumably: ours looks for exact duplicates and for what was erased before it writes; a peer inserts without looking',
 }
