@@ -92,11 +92,8 @@ export async function openContenders(
 /** What is said of a failure: the first line of its message, without what a tool draws around it. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
-  const [first = 'no reason was given'] = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-  return first
+  const lines = text.split('\n').map((line) => line.trim())
+  return lines.find((line) => line !== '') ?? 'no reason was given'
 }
 
 async function importPeer(key: string): Promise<PeerModule> {

@@ -20,16 +20,18 @@ export function formatSetting(cells: readonly Cell[], isQuick: boolean): string 
     'to ibex-db',
   ]
   const extras = extraColumns(cells)
-  const rows = fastestFirst(cells).map((cell) => [
-    cell.peer,
-    formatTime(cell.microseconds.median),
-    `${formatTime(cell.microseconds.lowerQuartile)}-${formatTime(cell.microseconds.upperQuartile)}`,
-    spreadOf(cell.microseconds).toFixed(2),
-    perSecond(cell.microseconds),
-    formatRatio(cell.toBaseline),
-    formatRatio(cell.toIbex),
-    ...extras.map(({ of }) => of(cell)),
-  ])
+  const rows = fastestFirst(cells).map((cell) => {
+    const figures = [
+      cell.peer,
+      formatTime(cell.microseconds.median),
+      `${formatTime(cell.microseconds.lowerQuartile)}-${formatTime(cell.microseconds.upperQuartile)}`,
+      spreadOf(cell.microseconds).toFixed(2),
+      perSecond(cell.microseconds),
+      formatRatio(cell.toBaseline),
+      formatRatio(cell.toIbex),
+    ]
+    return figures.concat(extras.map(({ of }) => of(cell)))
+  })
   return alignColumns([[...heading, ...extras.map(({ title }) => title)], ...rows]).join('\n')
 }
 
@@ -62,14 +64,16 @@ export function formatMarkdown(result: ComparisonResult): string {
     { network: '2 ms away', isOne: true },
     { network: '2 ms away', isOne: false },
   ] as const
-  const tables = settings.flatMap(({ network, isOne }) => {
+  const tables: string[] = []
+  for (const { network, isOne } of settings) {
     const columns = settingsOf(result).filter(
       (setting) => setting.network === network && (setting.concurrency === 1) === isOne,
     )
     const [first] = columns
-    if (first === undefined) return []
-    return ['', `### ${capital(network)}, ${first.concurrency} at a time`, '', ...matrix(result, columns)]
-  })
+    if (first === undefined) continue
+    const title = `### ${capital(network)}, ${first.concurrency} at a time`
+    tables.push('', title, '', ...matrix(result, columns))
+  }
   const wishes = judge(result).map(({ text, seen, isMet }) => [text, seen, isMet ? 'met' : '**not met**'])
   const slower = slowerLines(result).map((line) => `- ${line}.`)
   const left = result.leftOut.map(({ key, reason }) => `- ${key}: ${reason}`)

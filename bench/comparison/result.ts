@@ -115,11 +115,10 @@ export function findCell(
 
 /** The settings that were measured, in the order of the operations, then as they were measured. */
 export function settingsOf({ cells, isQuick }: Pick<ComparisonResult, 'cells' | 'isQuick'>): Setting[] {
-  return operationEntries(isQuick).flatMap(({ key }) => {
-    const found = new Map<string, Setting>()
-    for (const { operation, network, concurrency } of cells) {
-      if (operation === key) found.set(`${network} ${concurrency}`, { operation, network, concurrency })
-    }
-    return [...found.values()]
-  })
+  const found = new Map<string, Setting>()
+  for (const { operation, network, concurrency } of cells) {
+    found.set(`${operation} ${network} ${concurrency}`, { operation, network, concurrency })
+  }
+  const order = operationEntries(isQuick).map(({ key }) => key)
+  return [...found.values()].toSorted((a, b) => order.indexOf(a.operation) - order.indexOf(b.operation))
 }
