@@ -40,8 +40,8 @@ type InTenant = <T>(
 
 const searchSettings = { 'hnsw.iterative_scan': 'relaxed_order', 'hnsw.ef_search': '100' }
 
-/** Rows of one insert. */
-const chunkSize = 1_000
+/** Rows of one insert: MikroORM writes values into the text, and with 1,000 vectors collecting garbage takes most of the time. */
+const chunkSize = 100
 
 function agentsOf(
   inTenant: InTenant,
