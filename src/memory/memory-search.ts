@@ -1,6 +1,6 @@
 /** Searches memories by vector, by words, or by both. */
 import type { DB, Memory } from '../../types/database.d.ts'
-import { withSettings } from '../tenancy/query-settings.ts'
+import { withKeptPlan, withSettings } from '../tenancy/query-settings.ts'
 import type { Scope } from '../tenancy/scope.ts'
 import { maximalMarginalRelevance } from '../vector/maximal-marginal-relevance.ts'
 import { fusedShare } from '../vector/rank-fusion.ts'
@@ -8,7 +8,7 @@ import type { MemoryHit, MemorySearchResult, SearchStrategy } from './memory-hit
 import { rerankHits } from './rerank.ts'
 import type { CheckedSearch } from './search-input.ts'
 import { sharesOf, signalNames } from './search-score.ts'
-import { searchStatement, settingsOf } from './search-statement.ts'
+import { keptPlanOf, searchStatement, settingsOf } from './search-statement.ts'
 import type { SearchRow } from './search-statement.ts'
 
 /** Runs a search in one statement. */
@@ -16,8 +16,9 @@ export async function searchMemories(
   { db, orgId }: Scope<DB>,
   search: CheckedSearch,
 ): Promise<MemorySearchResult> {
-  const query = searchStatement(orgId, search).compile(db)
-  const { rows } = await db.executeQuery(withSettings(query, settingsOf(search)))
+  const query = withSettings(searchStatement(orgId, search).compile(db), settingsOf(search))
+  const keptPlan = keptPlanOf(search)
+  const { rows } = await db.executeQuery(keptPlan === undefined ? query : withKeptPlan(query, keptPlan))
   const hits = rows.flatMap((row) => toHit(row, search))
   return {
     hits: await choose(hits, search),

@@ -1,7 +1,7 @@
 /** The one statement of a search: arms that find candidates, and their score. */
 import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
-import { searchSettings } from '../vector/similarity-search.ts'
+import { keptPlanSettings, searchSettings } from '../vector/similarity-search.ts'
 import type { Settings } from '../tenancy/settings.ts'
 import { fusedScore } from '../vector/rank-fusion.ts'
 import { filterConditions, isActiveOnly } from './search-filters.ts'
@@ -38,6 +38,22 @@ const effort = 300
 /** The settings that ride in the statement's round trip. */
 export function settingsOf(search: CheckedSearch): Settings {
   return searchSettings(candidateCount(search), effort)
+}
+
+/**
+ * The settings with which the server keeps the plan of a search, or undefined when each search needs a plan of its own.
+ *
+ * A plan that is kept knows no values. It is right for any where the scope alone decides, which the statement counts itself:
+ * other filters may leave few memories of many, and of two kinds of ids the plan cannot know which leaves fewer. Planning takes
+ * longer than searching a small tenant.
+ */
+export function keptPlanOf(search: CheckedSearch): Settings | undefined {
+  const { agentId, userId, sessionId, ...others } = search.filters
+  const ids = [agentId, userId, sessionId].filter((id) => id !== null)
+  const isScopeOnly =
+    isActiveOnly(search.filters) &&
+    Object.entries(others).every(([name, value]) => name === 'statuses' || value === null)
+  return isPlain(search) && isScopeOnly && ids.length <= 1 ? keptPlanSettings : undefined
 }
 
 /** How many hits the statement returns: all candidates when MMR or a reranker chooses among them. */

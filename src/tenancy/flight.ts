@@ -18,6 +18,8 @@ export interface FlightPlan {
   readonly last?: readonly BatchStatement[]
   /** How the settings of a query are sent. */
   readonly context: ContextStyle
+  /** True when a query may bring the settings of a kept plan. */
+  readonly canKeepPlan: boolean
   readonly portal?: PortalOptions | undefined
 }
 
@@ -27,10 +29,13 @@ export class Flight {
   /** Where each query is among the statements. */
   readonly #places: readonly number[]
 
-  constructor(queries: readonly CompiledQuery[], { first, last = [], context, portal }: FlightPlan) {
+  constructor(
+    queries: readonly CompiledQuery[],
+    { first, last = [], context, canKeepPlan, portal }: FlightPlan,
+  ) {
     const statements = [...first]
     this.#places = queries.map((query) => {
-      const settings = settingsOf(query)
+      const settings = settingsOf(query, canKeepPlan)
       if (settings !== undefined) statements.push(...settingsStatements(settings, context))
       return statements.push({ text: query.sql, values: query.parameters.map(toWireValue), ...portal }) - 1
     })

@@ -4,12 +4,14 @@ import { InvalidArgumentError } from '../errors.ts'
 import type { Settings } from './settings.ts'
 
 const settingsKey: unique symbol = Symbol('ibex settings')
+const keptPlanKey: unique symbol = Symbol('ibex settings of a kept plan')
 
 /** PostgreSQL compares the names of settings without case. */
 const reserved = /^(?:role|session_authorization|row_security|app\.current_org_id)$/i
 
 interface QueryWithSettings {
   readonly [settingsKey]?: Settings
+  readonly [keptPlanKey]?: Settings
 }
 
 /**
@@ -30,8 +32,19 @@ export function withSettings<O>(query: CompiledQuery<O>, settings: Settings): Co
   return { ...query, [settingsKey]: { ...settings } } as CompiledQuery<O>
 }
 
-/** The settings that {@link withSettings} attached. */
-export function settingsOf(query: CompiledQuery): Settings | undefined {
-  // the key is a private symbol: nothing but withSettings can have set it
-  return (query as QueryWithSettings)[settingsKey]
+/**
+ * Adds settings with which the server plans the statement once for a connection, and keeps the plan.
+ *
+ * They are sent where that pays and nobody else would be planned with them: with a named statement that this connection has sent
+ * often, outside a transaction. Elsewhere those of {@link withSettings} hold alone.
+ */
+export function withKeptPlan<O>(query: CompiledQuery<O>, settings: Settings): CompiledQuery<O> {
+  return { ...query, [keptPlanKey]: settings } as CompiledQuery<O>
+}
+
+/** The settings that {@link withSettings} attached, and those of {@link withKeptPlan} where they help. */
+export function settingsOf(query: CompiledQuery, canKeepPlan: boolean): Settings | undefined {
+  // the keys are private symbols: nothing but the functions above can have set them
+  const { [settingsKey]: settings, [keptPlanKey]: keptPlan } = query as QueryWithSettings
+  return canKeepPlan && keptPlan !== undefined ? { ...settings, ...keptPlan } : settings
 }

@@ -6,6 +6,8 @@ import type { RowReader } from './row-reader.ts'
 /** A statement that this connection has parsed, or is about to. */
 export interface PreparedStatement {
   readonly name: string
+  /** How often it was sent. */
+  uses: number
   /** False until the server confirmed Parse and Describe. */
   isReady: boolean
   /** How its rows are read; undefined when it returns none. */
@@ -14,6 +16,12 @@ export interface PreparedStatement {
 
 /** Statements kept per connection and role: well above what a service sends, well below what hurts a backend's memory. */
 const maxStatements = 250
+
+/**
+ * A plan that knows no values holds every partition: making one takes as long as it saves in some thirty searches, and a connection
+ * that is idle soon ends. With half of that, neither a short life nor a long one pays much more than it had to.
+ */
+const frequentUses = 15
 
 /**
  * Behind a pooler a session of the server serves several processes. With names that two of them use, one would run the
@@ -45,11 +53,20 @@ export class StatementCache {
   get(role: string, text: string): PreparedStatement {
     const statements = this.#statementsOf(role)
     const known = statements.get(text)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      known.uses += 1
+      return known
+    }
     this.#count += 1
-    const statement = { name: `${this.#prefix}_${this.#count}`, isReady: false, reader: undefined }
+    const statement = { name: `${this.#prefix}_${this.#count}`, uses: 1, isReady: false, reader: undefined }
     statements.set(text, statement)
     return statement
+  }
+
+  /** Tells whether a plan of this statement would be used often enough to pay for being made and kept. */
+  isFrequent(role: string, text: string): boolean {
+    const statement = this.#statementsOf(role).peek(text)
+    return statement !== undefined && statement.uses >= frequentUses
   }
 
   /** Forgets a statement whose state on the server is unknown or stale, and closes it with the next batch. */

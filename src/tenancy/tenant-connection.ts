@@ -223,7 +223,7 @@ export class TenantConnection implements DatabaseConnection {
   /** True when the query needs a transaction that is begun and committed around it, in its own flight. */
   #isAlone(query: CompiledQuery): boolean {
     const { context, prefix } = this.#traits
-    const hasSettings = prefix.length > 0 || settingsOf(query) !== undefined
+    const hasSettings = prefix.length > 0 || settingsOf(query, false) !== undefined
     return context === 'set local' && hasSettings && this.#isOutside
   }
 
@@ -278,10 +278,10 @@ export class TenantConnection implements DatabaseConnection {
   /** Sends a flight; again, parsed anew, when the server no longer knows a name in it. `opens`: its first statement is BEGIN. */
   async #send(
     queries: readonly CompiledQuery[],
-    plan: FlightPlan,
+    plan: Omit<FlightPlan, 'canKeepPlan'>,
     { opens, refuse }: { readonly opens: boolean; readonly refuse?: (() => Error | undefined) | undefined },
   ): Promise<readonly BatchResult[]> {
-    const flight = new Flight(queries, plan)
+    const flight = new Flight(queries, { ...plan, canKeepPlan: this.#canKeepPlan(queries) })
     for (let isAgain = false; ; isAgain = true) {
       const batch = new MessageBatch(this.#context, flight.statements, { from: flight.from, refuse })
       try {
@@ -300,6 +300,13 @@ export class TenantConnection implements DatabaseConnection {
         if (opens) await this.#session.run([toCommand('rollback')])
       }
     }
+  }
+
+  /** A plan may be kept for what is sent often and alone: the settings would be those of others in its transaction, too. */
+  #canKeepPlan([query, ...others]: readonly CompiledQuery[]): boolean {
+    if (query === undefined || others.length > 0 || !this.#isOutside) return false
+    const { statements, role } = this.#context
+    return statements?.isFrequent(role, query.sql) === true
   }
 
   /** Forgets the names that the server refused; false when the error is about something else. */

@@ -39,3 +39,16 @@ export function searchSettings(limit: number, effort = 100): Settings {
     max_parallel_workers_per_gather: '0',
   }
 }
+
+/**
+ * What a search whose arms count their own rows needs for a plan that is kept, beside {@link searchSettings}.
+ *
+ * Such a plan is made for a tenant of average size, and prunes partitions when it runs. Where one tenant owns most of a
+ * partition it would read the whole partition for a small one, and where most are small it would sort a large tenant instead of
+ * asking the index of vectors: without whole-table scans and sorts (where there is another way) it does neither.
+ */
+export const keptPlanSettings: Settings = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_sort: 'off',
+}

@@ -70,6 +70,22 @@ describe('as the app role, with a large and a small tenant', skipOnEmbedded('it 
     }
   })
 
+  test('keeps one plan of a search by vector, which is right for both', async () => {
+    await using named = createDatabase({ url: listener.url, poolSize: 1 })
+    const embedding = Array.from({ length: 384 }, (_, index) => Math.sin(index))
+    const found = { large: 'ann', small: 'exact' } as const
+    const search = { embedding, exactBelow: 100, exhaustive: false, record: false }
+    for (let count = 0; count < 30; count++) await named.forTenant(ids.small.orgId).memories.search(search)
+    for (const tenant of ['small', 'large', 'small'] as const) {
+      listener.take()
+      const { strategy } = await named.forTenant(ids[tenant].orgId).memories.search(search)
+      expect(strategy).toBe(found[tenant])
+      const plan = listener.take().find(({ query }) => query.includes('"is ann"'))
+      expect(plan?.sequentialScans.filter((table) => table.includes('.memories'))).toEqual([])
+      expect(plan?.indexes).toContainEqual(expect.stringMatching(/^memories_p\d+_embedding_idx$/))
+    }
+  })
+
   test('notices a query that has no index', async () => {
     const { scans } = await scansOf(
       'large',
