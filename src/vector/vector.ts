@@ -1,5 +1,4 @@
 /** The value of a `vector` column. */
-import { fromSql } from 'pgvector'
 import { InvalidVectorError } from '../errors.ts'
 
 /** What a vector can be made of. */
@@ -44,10 +43,17 @@ export class Vector<N extends number = number> extends Float32Array {
     return vector
   }
 
-  /** Reads PostgreSQL's text form, `[1,2,3]`. */
+  /**
+   * Reads PostgreSQL's text form, `[1,2,3]`, which is JSON too: its parser is more than twice as quick as splitting the text.
+   *
+   * @throws {InvalidVectorError} when it is something else.
+   */
   static parse(text: string): Vector {
-    // a vector column's text is never the sparse form
-    return new Vector(fromSql(text) as number[])
+    const values = fromJson(text)
+    if (!Array.isArray(values))
+      throw new InvalidVectorError("the text is no vector as PostgreSQL writes one: '[1,2,3]'")
+    // of the text form PostgreSQL writes, which holds numbers only
+    return new Vector(values as number[])
   }
 
   // methods of Float32Array that make a new array (map, slice …) make a plain one: its dimension is not this one's
@@ -63,5 +69,13 @@ export class Vector<N extends number = number> extends Float32Array {
   /** Plain numbers, so that JSON holds an array and not an object of indexes. */
   toJSON(): number[] {
     return Array.from(this)
+  }
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

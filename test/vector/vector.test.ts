@@ -32,6 +32,14 @@ test('writes what PostgreSQL reads, and reads what it writes', () => {
   expect(Vector.parse('[1,2.5,-3e-05]').toJSON()).toEqual([1, 2.5, Math.fround(-3e-5)])
 })
 
+test.each(['[1,secret]', '"secret"', '7'])(
+  'refuses the text %s, which is none, without quoting it',
+  (text) => {
+    expect(() => Vector.parse(text)).toThrow(InvalidVectorError)
+    expect(() => Vector.parse(text)).toThrow(/^(?!.*secret)/)
+  },
+)
+
 test('becomes a plain array in JSON', () => {
   expect(JSON.stringify({ embedding: Vector.create([1, 2], 2) })).toBe('{"embedding":[1,2]}')
 })
