@@ -29,6 +29,8 @@ import { orderQuery, orderTerms, readPage, totalOrder } from './keyset-page.ts'
 import type { OneTable, AnyQuery } from './keyset-page.ts'
 import { readRelated } from './related-rows.ts'
 import type { UntypedRelated } from './relation.ts'
+import { insertStatement, updateStatement } from './row-statements.ts'
+import type { RowTarget } from './row-statements.ts'
 import type {
   Filter,
   FindByIdOptions,
@@ -236,7 +238,7 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
    */
   async insert(row: NewRow<DB, TB>): Promise<Row<DB, TB>> {
     const values = rowToInsert(this.table, row, this.scope.orgId)
-    const rows = await this.#db.insertInto(this.#name).values(values).returningAll().execute()
+    const { rows } = await this.#db.executeQuery(insertStatement(this.#target(), values))
     return this.#first(rows)
   }
 
@@ -398,15 +400,14 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
     values: Values,
     which: 'living' | 'deleted' | 'any',
   ): Promise<Row<DB, TB> | undefined> {
-    const { softDeleteColumn } = this.table
-    const conditions = [...tenantConditions(this.table, this.scope.orgId), ...this.#keyConditions(key)]
-    if (softDeleteColumn !== null && which !== 'any') {
-      const isNull = which === 'living' ? sql`is null` : sql`is not null`
-      conditions.push(sql<SqlBool>`${columnOf(this.table, softDeleteColumn)} ${isNull}`)
-    }
-    const query = whereAll(this.#db.updateTable(this.#name).set(values), conditions)
-    const [row] = await query.returningAll().execute()
+    const query = updateStatement(this.#target(), values, { key: keyValues(this.table, key), which })
+    const { rows } = await this.#db.executeQuery(query)
+    const [row] = rows
     return row as Row<DB, TB> | undefined
+  }
+
+  #target(): RowTarget {
+    return { db: this.#db, table: this.table, orgId: this.scope.orgId }
   }
 
   #conditions(options: ReadOptions): RawBuilder<SqlBool>[] {

@@ -1,0 +1,101 @@
+/** What all experiments share: ways to do the same thing, measured in turn, and tables of what they took. */
+import { shuffle } from '../rounds.ts'
+import { pairedRatios, summarise } from '../statistics.ts'
+import type { Summary } from '../statistics.ts'
+
+/** How an experiment is run. */
+export interface ExperimentOptions {
+  /** A superuser's URL; without it a container is started. */
+  readonly url: string | undefined
+  /** Few rows and rounds: shows that everything works. */
+  readonly isQuick: boolean
+  readonly signal: AbortSignal
+}
+
+/** One experiment: makes a database of its own, measures, and drops it. */
+export interface Experiment {
+  readonly name: string
+  run(options: ExperimentOptions): Promise<readonly Comparison[]>
+}
+
+/** One way to do it. */
+export interface Variant {
+  readonly name: string
+  /** Prepares what does not count, before each round. */
+  readonly prepare?: (round: number) => Promise<void>
+  /** Returns the milliseconds of what counts when it is not all. */
+  readonly run: (round: number) => Promise<number | void>
+}
+
+/** What the variants of one thing took: the first is the baseline. */
+export interface Comparison {
+  readonly title: string
+  /** Of the medians: `ms`, `µs`, `MB` … */
+  readonly unit: string
+  readonly figures: readonly Figure[]
+}
+
+/** What one variant took. */
+export interface Figure {
+  readonly name: string
+  readonly median: number
+  /** To the baseline, round by round. */
+  readonly ratio: Summary
+}
+
+/** How often, and how a round's time is told. */
+export interface CompareOptions {
+  readonly rounds: number
+  readonly signal: AbortSignal
+  /** Rounds before them that do not count (default 1). */
+  readonly warmUp?: number
+  /** Operations of one run: the time is divided by them (default 1). */
+  readonly per?: number
+  /** `µs` multiplies the milliseconds (default `ms`). */
+  readonly unit?: 'ms' | 'µs'
+}
+
+/** Runs the variants in turn, in a new random order every round, so that a busy machine slows all of them alike. */
+export async function compare(
+  title: string,
+  variants: readonly Variant[],
+  { rounds, signal, warmUp = 1, per = 1, unit = 'ms' }: CompareOptions,
+): Promise<Comparison> {
+  const measured = variants.map((variant) => ({ variant, times: [] as number[] }))
+  for (let round = -warmUp; round < rounds; round += 1) {
+    for (const { variant, times } of shuffle(measured)) {
+      signal.throwIfAborted()
+      await variant.prepare?.(round + warmUp)
+      const startedAt = performance.now()
+      const own = await variant.run(round + warmUp)
+      const elapsed = own ?? performance.now() - startedAt
+      if (round >= 0) times.push((elapsed * (unit === 'µs' ? 1_000 : 1)) / per)
+    }
+  }
+  return { title, unit, figures: figuresOf(measured.map(({ variant, times }) => [variant.name, times])) }
+}
+
+/** Figures that were measured elsewhere, in rounds that pair up. */
+export function figuresOf(
+  measured: readonly (readonly [name: string, values: readonly number[]])[],
+): readonly Figure[] {
+  const baseline = measured[0]?.[1] ?? []
+  return measured.map(([name, values]) => ({
+    name,
+    median: summarise(values).median,
+    ratio: summarise(pairedRatios(values, baseline)),
+  }))
+}
+
+/** A Markdown table. */
+export function formatComparison({ title, unit, figures }: Comparison): string {
+  const rows = figures.map(
+    ({ name, median, ratio }) =>
+      `| ${name} | ${round(median)} | ${ratio.median.toFixed(2)} (${ratio.lowerQuartile.toFixed(2)}-${ratio.upperQuartile.toFixed(2)}) |`,
+  )
+  return [`### ${title}`, '', `| variant | ${unit} | ratio |`, '| --- | --- | --- |', ...rows].join('\n')
+}
+
+function round(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value >= 10 ? 1 : 2)
+}

@@ -1,0 +1,29 @@
+/** `node bench/experiments/main.ts`: runs the experiments of docs/performance.md again. */
+import { parseArgs } from 'node:util'
+import { formatComparison } from './harness.ts'
+import type { Experiment } from './harness.ts'
+import { rowStatements } from './row-statements.ts'
+import { searchPlans } from './search-plans.ts'
+
+const experiments: readonly Experiment[] = [searchPlans, rowStatements]
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    url: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+  },
+})
+const chosen = experiments.filter(({ name }) => values.only === undefined || name === values.only)
+if (chosen.length === 0) {
+  console.error(`--only must be one of ${experiments.map(({ name }) => name).join(', ')}`)
+  process.exitCode = 2
+}
+const interruption = new AbortController()
+process.once('SIGINT', () => interruption.abort(new Error('interrupted')))
+const url = values.url ?? (process.env['TEST_DATABASE_URL'] || undefined)
+for (const experiment of chosen) {
+  console.log(`\n## ${experiment.name}`)
+  const comparisons = await experiment.run({ url, isQuick: values.quick, signal: interruption.signal })
+  for (const comparison of comparisons) console.log(`\n${formatComparison(comparison)}`)
+}

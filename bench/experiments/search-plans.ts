@@ -1,0 +1,140 @@
+/** Which plan a search by vector runs on: a custom one, planned for each call, or a generic one, planned once. */
+import pg from 'pg'
+import { migrationProvider } from '../../migrations/index.ts'
+import { createDatabase } from '../../src/create-database.ts'
+import type { Database } from '../../src/create-database.ts'
+import { checkSearch } from '../../src/memory/search-input.ts'
+import { searchStatement, settingsOf } from '../../src/memory/search-statement.ts'
+import { migrateToLatest } from '../../src/migration/migrate.ts'
+import { withSettings } from '../../src/tenancy/query-settings.ts'
+import type { Settings } from '../../src/tenancy/settings.ts'
+import { loadMemories, seededRandom, vectorSource } from '../memory/memory-data.ts'
+import type { BenchTenant } from '../memory/memory-data.ts'
+import { createScratchDatabase } from '../scratch-database.ts'
+import { compare } from './harness.ts'
+import type { Comparison, Experiment, ExperimentOptions, Variant } from './harness.ts'
+
+const limit = 10
+
+/** Each has a connection of its own: a generic plan is made once, with the settings of that moment. */
+const modes: readonly (readonly [name: string, settings: Settings])[] = [
+  ['custom plan', { plan_cache_mode: 'force_custom_plan' }],
+  ['PostgreSQL chooses', { plan_cache_mode: 'auto' }],
+  ['generic plan', { plan_cache_mode: 'force_generic_plan' }],
+  [
+    'generic plan, kept to the indexes',
+    { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off', enable_sort: 'off' },
+  ],
+]
+
+/** One tenant has nearly all of a partition, or most tenants are small: what a generic plan takes for the average is neither. */
+const distributions = {
+  full: [
+    [60_000, 20_000, 1_000, 150, 40],
+    [30_000, 100],
+    [20_000, ...Array.from({ length: 20 }, (_, index) => 300 + index)],
+  ],
+  quick: [[3_000, 150, 40]],
+}
+
+export const searchPlans: Experiment = {
+  name: 'search-plans',
+  async run(options) {
+    const comparisons: Comparison[] = []
+    for (const sizes of options.isQuick ? distributions.quick : distributions.full)
+      comparisons.push(...(await measureSizes(options, sizes)))
+    return comparisons
+  },
+}
+
+async function measureSizes(
+  { url, isQuick, signal }: ExperimentOptions,
+  sizes: readonly number[],
+): Promise<Comparison[]> {
+  await using scratch = await createScratchDatabase(url)
+  await migrateToLatest({ target: { url: scratch.url }, provider: migrationProvider })
+  const client = new pg.Client(scratch.url)
+  await client.connect()
+  try {
+    const tenants = await loadMemories(client, sizes)
+    const comparisons: Comparison[] = []
+    // all, or the largest and some of the many small ones
+    for (const tenant of tenants.slice(0, 5)) {
+      const databases = modes.map(() => createDatabase({ url: scratch.url, poolSize: 1 }))
+      try {
+        const variants = [
+          byHand(client, tenant),
+          ...modes.map(([name, settings], index) => searching(name, databases[index], tenant, settings)),
+        ]
+        const title = `nearest ${limit} of ${tenant.rows.toLocaleString('en-US')}, ${sizes.length} tenants in the partition`
+        comparisons.push(await compare(title, variants, { rounds: isQuick ? 3 : 40, warmUp: 8, signal }))
+      } finally {
+        await Promise.all(databases.map(async (database) => await database.close()))
+      }
+    }
+    return [...comparisons, await firstSearch(scratch.url, tenants.at(-1))]
+  } finally {
+    await client.end()
+  }
+}
+
+/** The least that finds the nearest, on a table of this tenant alone without policies. */
+function byHand(client: pg.Client, { alone, orgId }: BenchTenant): Variant {
+  const text = `select *, embedding <=> $1::vector as distance from ${alone} where org_id = $2 and status = 'active'
+    and deleted_at is null and (expires_at is null or expires_at > now()) order by embedding <=> $1::vector limit ${limit}`
+  return {
+    name: 'a plain select, table of its own',
+    run: async (round) => {
+      const { rows } = await client.query(text, [`[${question(round).join(',')}]`, orgId])
+      if (rows.length !== limit) throw new Error('the plain select found too few')
+    },
+  }
+}
+
+function searching(
+  name: string,
+  database: Database | undefined,
+  { orgId }: BenchTenant,
+  settings: Settings,
+): Variant {
+  if (database === undefined) throw new Error('each mode has a database')
+  const { db } = database.forTenant(orgId)
+  return {
+    name,
+    run: async (round) => {
+      const search = checkSearch({ embedding: question(round), limit, record: false })
+      const query = searchStatement(orgId, search).compile(db)
+      const { rows } = await db.executeQuery(withSettings(query, { ...settingsOf(search), ...settings }))
+      if (rows.length !== limit) throw new Error(`${name} found too few`)
+    },
+  }
+}
+
+/** What the first search of a new connection takes, when everything has to be read and planned. */
+async function firstSearch(url: string, tenant: BenchTenant | undefined): Promise<Comparison> {
+  if (tenant === undefined) throw new Error('there is a tenant')
+  const variants = modes.map(([name, settings]): Variant => {
+    return {
+      name,
+      run: async () => {
+        await using database = createDatabase({ url, poolSize: 1 })
+        await database.forTenant(tenant.orgId).agents.find({ limit: 1 })
+        const startedAt = performance.now()
+        await searching(name, database, tenant, settings).run(0)
+        return performance.now() - startedAt
+      },
+    }
+  })
+  return await compare('the first search of a connection', variants, { rounds: 10, signal: never })
+}
+
+const never = new AbortController().signal
+
+const questions = (() => {
+  const next = vectorSource(seededRandom(20_261_124))
+  return Array.from({ length: 50 }, () => next(0.9))
+})()
+
+function question(round: number): Float32Array {
+  return questions[round % questions.length] ?? new Float32Array()
+}
