@@ -1,7 +1,7 @@
 /** What all experiments share: ways to do the same thing, measured in turn, and tables of what they took. */
-import { shuffle } from '../rounds.ts'
-import { pairedRatios, summarise } from '../statistics.ts'
-import type { Summary } from '../statistics.ts'
+import { shuffle } from '../harness/rounds.ts'
+import { pairedRatios, summarise } from '../harness/statistics.ts'
+import type { Summary } from '../harness/statistics.ts'
 
 /** How an experiment is run. */
 export interface ExperimentOptions {
@@ -75,8 +75,8 @@ export async function compare(
   return { title, unit, figures: figuresOf(measured.map(({ variant, times }) => [variant.name, times])) }
 }
 
-/** Figures that were measured elsewhere, in rounds that pair up. */
-export function figuresOf(
+/** Figures of rounds that pair up. */
+function figuresOf(
   measured: readonly (readonly [name: string, values: readonly number[]])[],
 ): readonly Figure[] {
   const baseline = measured[0]?.[1] ?? []

@@ -2,10 +2,11 @@
 import { parseArgs } from 'node:util'
 import { formatComparison } from './harness.ts'
 import type { Experiment } from './harness.ts'
+import { bulkInsert } from './bulk-insert.ts'
 import { rowStatements } from './row-statements.ts'
 import { searchPlans } from './search-plans.ts'
 
-const experiments: readonly Experiment[] = [searchPlans, rowStatements]
+const experiments: readonly Experiment[] = [searchPlans, rowStatements, bulkInsert]
 
 const { values } = parseArgs({
   options: {

@@ -10,7 +10,7 @@ import { withSettings } from '../../src/tenancy/query-settings.ts'
 import type { Settings } from '../../src/tenancy/settings.ts'
 import { loadMemories, seededRandom, vectorSource } from '../memory/memory-data.ts'
 import type { BenchTenant } from '../memory/memory-data.ts'
-import { createScratchDatabase } from '../scratch-database.ts'
+import { createScratchDatabase } from '../harness/scratch-database.ts'
 import { compare } from './harness.ts'
 import type { Comparison, Experiment, ExperimentOptions, Variant } from './harness.ts'
 

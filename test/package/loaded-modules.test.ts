@@ -38,7 +38,6 @@ const needed: readonly string[] = [
   'pg-pool',
   'pg-protocol',
   'pg-types',
-  'pgvector',
   'postgres-array',
   'postgres-bytea',
   'postgres-date',
