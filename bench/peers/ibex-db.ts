@@ -44,9 +44,14 @@ function agentsOf(
     recordConversation: async (orgId, { agentId, question, answer, title }) =>
       await forTenant(orgId).transaction(async (trx) => {
         const agent = await trx.agents.findByIdOrThrow(agentId)
-        const { id: sessionId } = await trx.sessions.start({ agentId: agent.id })
-        const asked = await trx.messages.append({ sessionId, role: 'user', content: question })
-        const answered = await trx.messages.append({ sessionId, role: 'assistant', content: answer })
+        const { id: sessionId } = await trx.sessions.insert({ agent_id: agent.id })
+        // insert, as the peers do: append would look after attachments too
+        const asked = await trx.messages.insert({ session_id: sessionId, role: 'user', content: question })
+        const answered = await trx.messages.insert({
+          session_id: sessionId,
+          role: 'assistant',
+          content: answer,
+        })
         const session = await trx.sessions.update(sessionId, { title, status: 'completed' })
         if (session === undefined) throw new Error('no such session')
         const { status } = session

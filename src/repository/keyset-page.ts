@@ -73,7 +73,9 @@ export async function readPage({
   const last = rows.length > limit ? rows[limit - 1] : undefined
   const nextCursor =
     last === undefined ? undefined : encodeCursor(fingerprint, cursorValues(last, order.length))
-  return { rows: rows.slice(0, limit).map(withoutCursorColumns), nextCursor }
+  const found = rows.slice(0, limit)
+  for (const row of found) dropCursorColumns(row, order.length)
+  return { rows: found, nextCursor }
 }
 
 /** Adds `order by`; the columns were checked to exist. */
@@ -146,6 +148,7 @@ function cursorValues(row: Record<string, unknown>, count: number): readonly str
   return Array.from({ length: count }, (_, index) => String(row[`${cursorPrefix}${index}`]))
 }
 
-function withoutCursorColumns(row: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(row).filter(([name]) => !name.startsWith(cursorPrefix)))
+/** The columns of the cursor are the last ones: taken away from the end, they leave V8's fast objects as they are. */
+function dropCursorColumns(row: Record<string, unknown>, count: number): void {
+  for (let index = count - 1; index >= 0; index--) Reflect.deleteProperty(row, `${cursorPrefix}${index}`)
 }
