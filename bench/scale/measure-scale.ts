@@ -39,7 +39,7 @@ export interface MeasureProgress {
 
 const limit = 10
 const pageSize = 20
-const questionCount = 40
+const questionCount = 100
 
 /**
  * Searches, reads and pages in the probes and in the largest tenant of each data set.

@@ -10,7 +10,7 @@ interface Line {
 
 const width = 760
 const height = 420
-const frame = { left: 64, right: 20, top: 96, bottom: 48 }
+const frame = { left: 64, right: 20, top: 112, bottom: 48 }
 
 /** Draws the medians of all data sets, and of comparing all vectors in the last one. */
 export function drawScale({ dataSets, sizes }: ScaleResult): string {
@@ -99,9 +99,10 @@ function steps(from: number, to: number): number[] {
 }
 
 function drawKey({ label, style }: Line, index: number): string {
-  const x = 16 + (index % 4) * 186
-  return `<line class="line ${style}" x1="${x}" x2="${x + 22}" y1="66" y2="66"/>
-<text class="text" x="${x + 28}" y="70" font-size="11">${label}</text>`
+  const x = 16 + (index % 2) * 260
+  const y = 66 + Math.floor(index / 2) * 20
+  return `<line class="line ${style}" x1="${x}" x2="${x + 22}" y1="${y}" y2="${y}"/>
+<text class="text" x="${x + 30}" y="${y + 4}">${label}</text>`
 }
 
 function drawColumn(rows: number, x: number): string {
