@@ -1,4 +1,5 @@
 /** What the benchmark of scale says, as tables for the terminal and for Markdown. */
+import { buildSettings } from './load-data-set.ts'
 import { operations } from './measure-scale.ts'
 import type { Operation } from './measure-scale.ts'
 import type { Summary } from '../statistics.ts'
@@ -55,10 +56,12 @@ function grown({ growth }: ScaleResult): string[] {
 }
 
 function describe({ serverVersion, serverSettings, processors, memoryGiB, rounds }: ScaleResult): string {
-  const settings = Object.entries(serverSettings)
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ')
-  return `PostgreSQL ${serverVersion} (${settings}) on the same machine as the client, ${processors} processors, ${memoryGiB} GiB; ${rounds} rounds.`
+  const list = (settings: Readonly<Record<string, string>>): string =>
+    Object.entries(settings)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', ')
+  const version = serverVersion.replace(/ .*/, '')
+  return `PostgreSQL ${version} with ${list(serverSettings)}, and ${list(buildSettings)} for the indexes; the client on the same machine, ${processors} processors and ${memoryGiB} GiB; ${rounds} rounds.`
 }
 
 function tablesOf(result: ScaleResult): Table[] {

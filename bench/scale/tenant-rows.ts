@@ -14,7 +14,7 @@ export interface ScaleRow {
   readonly createdAt: bigint
 }
 
-export const dimension = 384
+const dimension = 384
 const topics = 2_000
 const words = 3_000
 const spread = 0.8
