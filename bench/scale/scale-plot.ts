@@ -73,7 +73,7 @@ const styles = `
 /** A logarithmic axis: where a value lies, and the values that are worth a line. */
 export interface LogAxis {
   readonly ticks: readonly number[]
-  place(value: number): number
+  readonly place: (value: number) => number
 }
 
 /** Makes an axis that goes from the place `from` to the place `to` and ends at 1, 2 or 5 times a power of ten. */

@@ -56,12 +56,14 @@ function grown({ growth }: ScaleResult): string[] {
 }
 
 function describe({ serverVersion, serverSettings, processors, memoryGiB, rounds }: ScaleResult): string {
-  const list = (settings: Readonly<Record<string, string>>): string =>
-    Object.entries(settings)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(', ')
   const version = serverVersion.replace(/ .*/, '')
   return `PostgreSQL ${version} with ${list(serverSettings)}, and ${list(buildSettings)} for the indexes; the client on the same machine, ${processors} processors and ${memoryGiB} GiB; ${rounds} rounds.`
+}
+
+function list(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
 }
 
 function tablesOf(result: ScaleResult): Table[] {

@@ -56,15 +56,6 @@ test('mixes the tenants without losing a memory', () => {
 })
 
 test('compares more rows with as many tenants, and more tenants with as many rows', () => {
-  const samples = (dataSet: number, time: number): TenantSamples => ({
-    dataSet,
-    rows: 30,
-    isProbe: true,
-    recall: [1],
-    fewestHits: 10,
-    exact: [1],
-    times: { nearest: [time, time], text: [1, 1], read: [1, 1], page: [1, 1] },
-  })
   const [nearest] = growthFigures([samples(0, 2), samples(1, 3), samples(2, 12)])
   expect(nearest).toMatchObject({ rows: 30, operation: 'nearest' })
   expect(nearest?.ofTenants.median).toBe(1.5)
@@ -82,3 +73,15 @@ test('ends a logarithmic axis at round values around all that is drawn', () => {
 test('names only the powers of ten on a long logarithmic axis', () => {
   expect(logAxis([30, 127_000], 0, 100).ticks).toEqual([100, 1_000, 10_000, 100_000])
 })
+
+function samples(dataSet: number, time: number): TenantSamples {
+  return {
+    dataSet,
+    rows: 30,
+    isProbe: true,
+    recall: [1],
+    fewestHits: 10,
+    exact: [1],
+    times: { nearest: [time, time], text: [1, 1], read: [1, 1], page: [1, 1] },
+  }
+}
