@@ -1,9 +1,9 @@
-/** `node bench/cost/main.ts`: the command line around the benchmark of cost; see docs/performance.md. */
+/** `npm run bench:cost --`: the command line around the benchmark of cost; see docs/performance.md. */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { formatCost, fullCost, quickCost, runCostBench } from './run-cost-bench.ts'
 
-const usage = `node bench/cost/main.ts [options]
+const usage = `npm run bench:cost -- [options]
 
   --url <url>    a superuser's server, on which scopes are weighed that were used
   --json <file>  write the figures to a file as well

@@ -1,4 +1,4 @@
-/** `node bench/experiments/main.ts`: runs the experiments of docs/performance.md again. */
+/** `npm run bench:experiments --`: runs the experiments of docs/performance.md again. */
 import { parseArgs } from 'node:util'
 import { formatComparison } from './harness.ts'
 import type { Experiment } from './harness.ts'

@@ -15,11 +15,11 @@ import { formatScale, formatScaleMarkdown } from './scale-report.ts'
 import { toResult } from './scale-result.ts'
 import type { ScaleResult } from './scale-result.ts'
 
-const usage = `node bench/scale/main.ts [options]
+const usage = `npm run bench:scale -- [options]
 
   --url <url>    a superuser's URL of the server to measure (default: TEST_DATABASE_URL, else a container is started)
   --json <file>  write the figures to a file as well
-  --docs         write the tables to docs/scaling-figures.md and the plot to docs/scaling/
+  --docs         write the tables and the plot to docs/scaling/
   --keep         leave the databases there; a run that was interrupted goes on where it has stopped
   --measure      measure what --keep has left, without loading
   --quick        14,000 rows: shows whether everything works; its figures mean little
@@ -85,5 +85,5 @@ async function writeDocs(result: ScaleResult): Promise<void> {
   const folder = fileURLToPath(new URL('../../docs/', import.meta.url))
   await mkdir(`${folder}scaling`, { recursive: true })
   await writeFile(`${folder}scaling/search-by-tenant-size.svg`, drawScale(result))
-  await writeFile(`${folder}scaling-figures.md`, formatScaleMarkdown(result))
+  await writeFile(`${folder}scaling/figures.md`, formatScaleMarkdown(result))
 }

@@ -2,7 +2,7 @@
 import { buildSettings } from './load-data-set.ts'
 import { operations } from './measure-scale.ts'
 import type { Operation } from './measure-scale.ts'
-import type { Summary } from '../statistics.ts'
+import type { Summary } from '../harness/statistics.ts'
 import { wantedGrowth, wantedRecall } from './scale-result.ts'
 import type { LoadedDataSet, ScaleResult } from './scale-result.ts'
 
@@ -23,8 +23,11 @@ export function formatScale(result: ScaleResult): string {
 /** The tables as Markdown, with the machine above them. */
 export function formatScaleMarkdown(result: ScaleResult): string {
   const [loading, search, growth] = tablesOf(result).map(markdownTable)
-  return `${[describe(result), loading, search, growth, ...verdicts(result)].join('\n\n')}\n`
+  return `${[heading, describe(result), loading, search, growth, ...verdicts(result)].join('\n\n')}\n`
 }
+
+const heading =
+  '# One million memories: the figures\n\nWritten by `npm run bench:scale -- --docs`; what they say is in [scaling](../scaling.md).'
 
 /** What is wanted, and what of it was not reached. */
 function verdicts(result: ScaleResult): string[] {
