@@ -72,30 +72,41 @@ export async function compare(
       if (round >= 0) times.push((elapsed * (unit === 'µs' ? 1_000 : 1)) / per)
     }
   }
-  return { title, unit, figures: figuresOf(measured.map(({ variant, times }) => [variant.name, times])) }
+  return comparisonOf(
+    title,
+    unit,
+    measured.map(({ variant, times }) => [variant.name, times]),
+  )
 }
 
-/** Figures of rounds that pair up. */
-function figuresOf(
+/** Of values that are there already, such as sizes: one a round, or one at all. */
+export function comparisonOf(
+  title: string,
+  unit: string,
   measured: readonly (readonly [name: string, values: readonly number[]])[],
-): readonly Figure[] {
+): Comparison {
   const baseline = measured[0]?.[1] ?? []
-  return measured.map(([name, values]) => ({
+  const figures = measured.map(([name, values]) => ({
     name,
     median: summarise(values).median,
     ratio: summarise(pairedRatios(values, baseline)),
   }))
+  return { title, unit, figures }
 }
 
 /** A Markdown table. */
 export function formatComparison({ title, unit, figures }: Comparison): string {
-  const rows = figures.map(
-    ({ name, median, ratio }) =>
-      `| ${name} | ${round(median)} | ${ratio.median.toFixed(2)} (${ratio.lowerQuartile.toFixed(2)}-${ratio.upperQuartile.toFixed(2)}) |`,
-  )
+  const rows = figures.map(({ name, median, ratio }) => `| ${name} | ${round(median)} | ${ratioOf(ratio)} |`)
   return [`### ${title}`, '', `| variant | ${unit} | ratio |`, '| --- | --- | --- |', ...rows].join('\n')
 }
 
 function round(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value >= 10 ? 1 : 2)
+}
+
+/** Without quartiles where they tell nothing, and without a ratio where the baseline is 0. */
+function ratioOf({ median, lowerQuartile, upperQuartile }: Summary): string {
+  if (!Number.isFinite(median)) return '-'
+  if (lowerQuartile === upperQuartile) return median.toFixed(2)
+  return `${median.toFixed(2)} (${lowerQuartile.toFixed(2)}-${upperQuartile.toFixed(2)})`
 }

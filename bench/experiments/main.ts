@@ -2,11 +2,27 @@
 import { parseArgs } from 'node:util'
 import { formatComparison } from './harness.ts'
 import type { Experiment } from './harness.ts'
+import { batches } from './batches.ts'
 import { bulkInsert } from './bulk-insert.ts'
+import { columnStorage } from './column-storage.ts'
+import { fillFactor } from './fill-factors.ts'
+import { halfVectors } from './half-vectors.ts'
 import { rowStatements } from './row-statements.ts'
 import { searchPlans } from './search-plans.ts'
+import { singlePlans } from './single-plans.ts'
+import { uuidKeys } from './uuid-keys.ts'
 
-const experiments: readonly Experiment[] = [searchPlans, rowStatements, bulkInsert]
+const experiments: readonly Experiment[] = [
+  searchPlans,
+  singlePlans,
+  rowStatements,
+  batches,
+  bulkInsert,
+  halfVectors,
+  uuidKeys,
+  fillFactor,
+  columnStorage,
+]
 
 const { values } = parseArgs({
   options: {
