@@ -1,10 +1,8 @@
 /** Where embeddings and contents are stored: in the row or beside it, whole or compressed, and by which method. */
 import { readdir, readFile } from 'node:fs/promises'
 import type pg from 'pg'
-import { withClient } from '../../test/support/with-client.ts'
-import { createScratchDatabase } from '../harness/scratch-database.ts'
 import { seededRandom, vectorSource } from '../memory/memory-data.ts'
-import { compare, comparisonOf } from './harness.ts'
+import { compare, comparisonOf, onScratchClient } from './harness.ts'
 import type { Comparison, Experiment, ExperimentOptions, Variant } from './harness.ts'
 
 interface Storage {
@@ -31,21 +29,20 @@ const methods = ['pglz', 'lz4', 'none'] as const
 
 export const columnStorage: Experiment = {
   name: 'column-storage',
-  async run(options) {
-    await using scratch = await createScratchDatabase(options.url)
-    return await withClient(scratch.url, async (client) => {
-      await client.query(
-        'create extension vector; set synchronous_commit = off; set max_parallel_workers_per_gather = 0',
-      )
-      const corpus = await readCorpus()
-      const comparisons: Comparison[] = []
-      for (const length of [200, 500, 2_000])
-        comparisons.push(...(await compareStorages(client, { corpus, length }, options)))
-      for (const length of [1_000, 4_000, 20_000])
-        comparisons.push(...(await compareMethods(client, { corpus, length }, options)))
-      return comparisons
-    })
-  },
+  run: async (options) => await onScratchClient(options, measure),
+}
+
+async function measure(client: pg.Client, options: ExperimentOptions): Promise<readonly Comparison[]> {
+  await client.query(
+    'create extension vector; set synchronous_commit = off; set max_parallel_workers_per_gather = 0',
+  )
+  const corpus = await readCorpus()
+  const comparisons: Comparison[] = []
+  for (const length of [200, 500, 2_000])
+    comparisons.push(...(await compareStorages(client, { corpus, length }, options)))
+  for (const length of [1_000, 4_000, 20_000])
+    comparisons.push(...(await compareMethods(client, { corpus, length }, options)))
+  return comparisons
 }
 
 /** Text to cut contents of `length` characters from. */

@@ -1,9 +1,7 @@
 /** An index of half-precision vectors against one of whole ones: to build, to store, to add to and to search. */
 import type pg from 'pg'
-import { withClient } from '../../test/support/with-client.ts'
-import { createScratchDatabase } from '../harness/scratch-database.ts'
 import { seededRandom, vectorSource } from '../memory/memory-data.ts'
-import { compare, comparisonOf } from './harness.ts'
+import { compare, comparisonOf, onScratchClient } from './harness.ts'
 import type { Comparison, Experiment, ExperimentOptions, Variant } from './harness.ts'
 
 const limit = 10
@@ -50,10 +48,7 @@ const ways: readonly Way[] = [
 
 export const halfVectors: Experiment = {
   name: 'half-vectors',
-  async run(options) {
-    await using scratch = await createScratchDatabase(options.url)
-    return await withClient(scratch.url, async (client) => await measure(client, options))
-  },
+  run: async (options) => await onScratchClient(options, measure),
 }
 
 async function measure(

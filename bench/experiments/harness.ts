@@ -1,5 +1,8 @@
 /** What all experiments share: ways to do the same thing, measured in turn, and tables of what they took. */
+import type pg from 'pg'
+import { withClient } from '../../test/support/with-client.ts'
 import { shuffle } from '../harness/rounds.ts'
+import { createScratchDatabase } from '../harness/scratch-database.ts'
 import { pairedRatios, summarise } from '../harness/statistics.ts'
 import type { Summary } from '../harness/statistics.ts'
 
@@ -16,6 +19,15 @@ export interface ExperimentOptions {
 export interface Experiment {
   readonly name: string
   run(options: ExperimentOptions): Promise<readonly Comparison[]>
+}
+
+/** Runs what needs no more than an empty database and a connection to it. */
+export async function onScratchClient(
+  options: ExperimentOptions,
+  measure: (client: pg.Client, options: ExperimentOptions) => Promise<readonly Comparison[]>,
+): Promise<readonly Comparison[]> {
+  await using scratch = await createScratchDatabase(options.url)
+  return await withClient(scratch.url, async (client) => await measure(client, options))
 }
 
 /** One way to do it. */

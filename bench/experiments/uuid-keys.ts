@@ -1,9 +1,7 @@
 /** Keys of random uuids (version 4) against keys that begin with the time (version 7): inserts and what is stored. */
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
-import { withClient } from '../../test/support/with-client.ts'
-import { createScratchDatabase } from '../harness/scratch-database.ts'
-import { compare, comparisonOf } from './harness.ts'
+import { compare, comparisonOf, onScratchClient } from './harness.ts'
 import type { Comparison, Experiment, ExperimentOptions, Variant } from './harness.ts'
 
 const tenants = 100
@@ -26,10 +24,7 @@ const makers: readonly Maker[] = [
 
 export const uuidKeys: Experiment = {
   name: 'uuid-keys',
-  async run(options) {
-    await using scratch = await createScratchDatabase(options.url)
-    return await withClient(scratch.url, async (client) => await measure(client, options))
-  },
+  run: async (options) => await onScratchClient(options, measure),
 }
 
 async function measure(
