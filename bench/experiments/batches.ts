@@ -24,7 +24,7 @@ export const batches: Experiment = {
     const away = new URL(scratch.url)
     away.hostname = '127.0.0.1'
     away.port = String(proxy.port)
-    const per = isQuick ? 5 : 50
+    const per = isQuick ? 5 : 10
     const comparisons: Comparison[] = []
     for (const [where, address] of [
       ['loopback', scratch.url],
@@ -34,7 +34,7 @@ export const batches: Experiment = {
       const tenant = database.forTenant(orgId)
       comparisons.push(
         await compare(`five reads, ${where}`, waysOf(tenant, per), {
-          rounds: isQuick ? 2 : 20,
+          rounds: isQuick ? 2 : 80,
           warmUp: 2,
           per,
           signal,

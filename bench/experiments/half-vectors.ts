@@ -55,7 +55,7 @@ async function measure(
   client: pg.Client,
   { isQuick, signal }: ExperimentOptions,
 ): Promise<readonly Comparison[]> {
-  const tenants = isQuick ? [1_000, 200] : [20_000, 5_000, 1_000]
+  const tenants = isQuick ? [1_000, 200] : [60_000, 20_000, 1_000]
   const next = vectorSource(seededRandom(20_261_124))
   await client.query(`set maintenance_work_mem = '512MB'; set max_parallel_maintenance_workers = 0;
     set hnsw.ef_search = 100; set hnsw.iterative_scan = relaxed_order; create extension vector`)
@@ -194,8 +194,8 @@ async function recall(
   }
   return comparisonOf(
     `recall of ${limit}, ${which}`,
-    'mean share',
-    ways.map(({ name }, index) => [name, [mean(shares[index] ?? [])]]),
+    '% found',
+    ways.map(({ name }, index) => [name, [100 * mean(shares[index] ?? [])]]),
   )
 }
 
