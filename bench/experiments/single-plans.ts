@@ -1,4 +1,4 @@
-/** Which plan a read by id and an insert run on, in a table of 16 partitions: planned for each call, or once. */
+/** Which plan a read and an update by id and an insert run on, in a table of 16 partitions: planned for each call, or once. */
 import { hash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { CompiledQuery, Kysely } from 'kysely'
@@ -74,6 +74,7 @@ type Build = (db: Kysely<DB>, key: Key) => CompiledQuery
 const statements: readonly { readonly title: string; readonly build: Build; readonly times: number }[] = [
   { title: 'a memory by its id', build: readById, times: 300 },
   { title: 'an agent by its id, in one table', build: readAgent, times: 300 },
+  { title: 'an update of a memory by its id', build: updateOne, times: 20 },
   { title: 'an insert of a memory, without the index of vectors', build: insertOne, times: 60 },
 ]
 
@@ -192,6 +193,17 @@ function readById(
     .where('org_id', '=', orgId)
     .where('id', '=', id)
     .where('deleted_at', 'is', null)
+    .compile()
+}
+
+function updateOne(db: Kysely<DB>, { org_id: orgId, id }: Key): CompiledQuery {
+  return db
+    .updateTable('ibex_core.memories')
+    .set({ importance: 6 })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .returningAll()
     .compile()
 }
 
