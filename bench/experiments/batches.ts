@@ -7,6 +7,7 @@ import type { TenantRepositories } from '../../src/tenant-repositories.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
 import { withClient } from '../../test/support/with-client.ts'
 import { startLatencyProxy } from '../harness/latency-proxy.ts'
+import type { DB } from '../../types/database.d.ts'
 import { createScratchDatabase } from '../harness/scratch-database.ts'
 import { compare } from './harness.ts'
 import type { Comparison, Experiment, Variant } from './harness.ts'
@@ -77,7 +78,7 @@ function waysOf(tenant: TenantScope, per: number): readonly Variant[] {
   })
 }
 
-async function inTurn(scope: TenantRepositories): Promise<readonly unknown[]> {
+async function inTurn(scope: TenantRepositories<DB>): Promise<readonly unknown[]> {
   const answers: unknown[] = []
   for (const read of readsOf(scope)) answers.push(await read())
   return answers
@@ -90,7 +91,7 @@ function readsOf({
   sessions,
   memories,
   users,
-}: TenantRepositories): readonly (() => Promise<unknown>)[] {
+}: TenantRepositories<DB>): readonly (() => Promise<unknown>)[] {
   return [
     async () => await agents.findById(orgId),
     async () => await agents.find({ limit: 20 }),
