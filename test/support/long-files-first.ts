@@ -2,7 +2,7 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /**
- * The files that take longest on any backend, the longest first. Vitest knows what a file took only where it ran before,
+ * The files that take longest, each on one backend at least. Vitest knows what a file took only where it ran before,
  * and the embedded engine's files are skipped, which is fast, on a server.
  */
 const longest: readonly string[] = [
@@ -10,11 +10,12 @@ const longest: readonly string[] = [
   'testing/ibex-core',
   'database/embedded',
   'schema-docs/committed-docs',
-  'migration/migrations',
-  'knowledge/ingest',
   'quickstart/main',
+  'migration/migrations',
+  'package/documents',
+  'testing/start-database',
   'testing/node-test',
-  'replicas/replicas',
+  'knowledge/ingest',
 ]
 
 /** Puts the longest files before the rest, which stay in vitest's own order. */

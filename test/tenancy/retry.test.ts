@@ -73,7 +73,8 @@ describe('two transactions that conflict', skipOnEmbedded('one connection: nobod
   test('runs the loser of two serializable transactions again with retry', async () => {
     const { outcomes, attempts } = await collide({ isolationLevel: 'serializable', retry: true }, skew)
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
-    expect(attempts).toBe(3)
+    // or more, because the loser is told before the winner's commit is seen, and may meet it once more
+    expect(attempts).toBeGreaterThanOrEqual(3)
   })
 
   test('gives the loser of a deadlock DeadlockDetectedError', async () => {
