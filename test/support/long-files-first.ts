@@ -2,12 +2,13 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /**
- * The files that take longest, each on one backend at least. Vitest knows what a file took only where it ran before,
- * and the embedded engine's files are skipped, which is fast, on a server.
+ * The files that take longest with their hooks, each on one backend at least. Vitest knows what a file took only where it
+ * ran before, and what is skipped on one backend, which is fast, may be the longest on the next.
  */
 const longest: readonly string[] = [
   'faults/embedded-faults',
   'testing/ibex-core',
+  'memory/small-tenant',
   'database/embedded',
   'schema-docs/committed-docs',
   'quickstart/main',
@@ -15,7 +16,7 @@ const longest: readonly string[] = [
   'package/documents',
   'testing/start-database',
   'testing/node-test',
-  'knowledge/ingest',
+  'doctor/rules',
 ]
 
 /** Puts the longest files before the rest, which stay in vitest's own order. */
