@@ -11,8 +11,7 @@ const config: ViteUserConfig = defineConfig({
     maxWorkers: 2,
     // a worker keeps the modules it has loaded for the next file: loading them again took half of the suite's time
     isolate: false,
-    // the order that is asked for on the command line goes first
-    sequence: process.argv.includes('--sequence.shuffle.files') ? {} : { sequencer: LongFilesFirst },
+    sequence: { sequencer: LongFilesFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
