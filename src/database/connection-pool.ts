@@ -47,7 +47,11 @@ export class ConnectionPool {
     try {
       return await pool.connect()
     } catch (error) {
-      if (pool.totalCount >= pool.options.max && error instanceof Error && /^timeout/.test(error.message)) {
+      if (
+        pool.totalCount >= pool.options.max &&
+        error instanceof Error &&
+        error.message.startsWith('timeout')
+      ) {
         throw new ConnectionPoolTimeoutError(
           'no connection became free in time: raise poolSize, or look for a scope that is used inside a transaction',
           { cause: error },

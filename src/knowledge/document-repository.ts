@@ -35,6 +35,8 @@ export interface DocumentListOptions {
 
 /** Ingests, embeds, finds and deletes documents; a row is a chunk of one. */
 export class DocumentRepository extends BaseRepository<DB, 'ibex_core.rag_documents'> {
+  protected override readonly isPartitioned = true
+
   constructor(scope: Scope<DB>) {
     super(scope, tables['ibex_core.rag_documents'])
   }

@@ -54,6 +54,7 @@ export interface MemoryResources {
 
 /** Adds, tags and finds memories, and tells their history. */
 export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
+  protected override readonly isPartitioned = true
   readonly #resources: MemoryResources
 
   constructor(scope: Scope<DB>, resources: MemoryResources = {}) {

@@ -19,6 +19,7 @@ import {
   UniqueViolationError,
 } from '../errors.ts'
 import { checkOptionNames, checkWholeNumber } from '../tenancy/arguments.ts'
+import { withKeptPlan } from '../tenancy/query-settings.ts'
 import { Scope } from '../tenancy/scope.ts'
 import { bulkInsertQuery, groupRows } from './bulk-insert.ts'
 import { checkKeyValue, patchToUpdate, rowToInsert, upsertColumns } from './column-values.ts'
@@ -72,6 +73,11 @@ import type { DefinitionOf, TableDefinition } from './table-definition.ts'
 export class BaseRepository<DB, TB extends TableOf<DB>> {
   protected readonly scope: Scope<DB>
   protected readonly table: DefinitionOf<TB>
+  /**
+   * True for a table in partitions: the server takes the plan of one of them to be cheaper than that of all, and would plan
+   * each read by id anew, which takes twice as long as reading. With `true` it keeps the plan.
+   */
+  protected readonly isPartitioned: boolean = false
   readonly #db: Kysely<OneTable>
   readonly #name: 'row'
 
@@ -374,7 +380,10 @@ export class BaseRepository<DB, TB extends TableOf<DB>> {
       const conditions = keyColumns(this.table).map(
         (column) => sql<SqlBool>`${columnOf(this.table, column)} = ${null}`,
       )
-      query = whereAll(this.#select(options), conditions).compile()
+      const compiled = whereAll(this.#select(options), conditions).compile()
+      query = this.isPartitioned
+        ? withKeptPlan(compiled, { plan_cache_mode: 'force_generic_plan' })
+        : compiled
       cache.set(this.table, query)
     }
     return query
