@@ -40,6 +40,7 @@ import * as prepareErasure from './20261124_0037_prepare_erasure.ts'
 import * as createErasure from './20261124_0038_create_erasure.ts'
 import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
 import * as letImportsThrough from './20261124_0040_let_imports_through.ts'
+import * as lookUpDuplicatesOnly from './20261128_0041_look_up_duplicates_only.ts'
 
 /**
  * Gives a Migrator the migrations of ibex-db, by the names of their files, with their checksums.
@@ -89,6 +90,7 @@ export const migrationProvider: MigrationSource = {
       '20261124_0038_create_erasure': createErasure,
       '20261124_0039_open_untrusted_reads': openUntrustedReads,
       '20261124_0040_let_imports_through': letImportsThrough,
+      '20261128_0041_look_up_duplicates_only': lookUpDuplicatesOnly,
     }),
   getChecksums: async () => await Promise.resolve(checksums),
 }

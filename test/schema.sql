@@ -20,25 +20,34 @@ CREATE OR REPLACE FUNCTION ibex_core.add_distinct_memories(tenant uuid, items ib
  SET search_path TO ''
 AS $function$
 declare
+  fresh ibex_core.memories[] := '{}';
   stored ibex_core.memories[];
   is_complete boolean;
 begin
   -- what is in the way of an insert may be gone when it is looked up: each statement has a snapshot of its own
   for attempt in 1..5 loop
-    -- in one order, so that two batches of the same memories never wait for each other
-    insert into ibex_core.memories (org_id, id, agent_id, user_id, session_id, content, content_hash, language, embedding,
+    with added as (
+      insert into ibex_core.memories as made (org_id, id, agent_id, user_id, session_id, content, content_hash, language, embedding,
   embedding_model, category, source, status, subject, importance, confidence, is_pinned, merged_into, source_message_ids, expires_at, metadata)
-    select item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.language, item.embedding,
+      select item.org_id, item.id, item.agent_id, item.user_id, item.session_id, item.content, item.content_hash, item.language, item.embedding,
   item.embedding_model, item.category, item.source, item.status, item.subject, item.importance, item.confidence, item.is_pinned, item.merged_into, item.source_message_ids, item.expires_at, item.metadata from (
       select distinct on (agent_id, content_hash) * from unnest(items) with ordinality
       where content_hash <> all (erased) order by agent_id, content_hash, ordinality
-    ) as item on conflict do nothing;
-    select array_agg(same order by item.ordinality), bool_and(same.id is not null or item.content_hash = any (erased))
+    ) as item on conflict do nothing returning made as one
+    )
+    select fresh || coalesce(array_agg(one), '{}') into fresh from added;
+    select array_agg(case when made.id is null then same.one else made end order by item.ordinality),
+      bool_and(coalesce(made.id, (same.one).id) is not null or item.content_hash = any (erased))
     into stored, is_complete
-    from unnest(items) with ordinality as item left join lateral (
-        select * from ibex_core.memories where org_id = tenant and content_hash = item.content_hash and status = 'active' and deleted_at is null and agent_id = item.agent_id
+    from unnest(items) with ordinality as item
+    left join unnest(fresh) as made
+      on made.content_hash = item.content_hash and made.agent_id is not distinct from item.agent_id
+    left join lateral (
+        select known as one from ibex_core.memories as known
+        where made.id is null and known.org_id = tenant and known.content_hash = item.content_hash and known.status = 'active' and known.deleted_at is null and known.agent_id = item.agent_id
         union all
-        select * from ibex_core.memories where org_id = tenant and content_hash = item.content_hash and status = 'active' and deleted_at is null and agent_id is null and item.agent_id is null
+        select known from ibex_core.memories as known
+        where made.id is null and known.org_id = tenant and known.content_hash = item.content_hash and known.status = 'active' and known.deleted_at is null and known.agent_id is null and item.agent_id is null
       ) as same on true;
     exit when is_complete;
   end loop;
