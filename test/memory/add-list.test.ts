@@ -37,6 +37,20 @@ function input(content: string, values: Partial<MemoryInput> = {}): MemoryInput 
   return { agentId: agent.id, content, embedding, category: 'factual', ...values }
 }
 
+test("keeps what agents share in words apart, the tenant's own too", async () => {
+  const { memories } = tenants.mine
+  const other = await insertAgent(tenants.admin, { org_id: tenants.mine.orgId })
+  const inputs = [agent.id, other.id, null, agent.id].map((agentId) => input('shared', { agentId }))
+  const outcomes = ['created', 'created', 'created', 'duplicate']
+  for (const expected of [outcomes, outcomes.map(() => 'duplicate')]) {
+    const results = await memories.add(inputs, exact)
+    expect(results.map(({ outcome }) => outcome)).toEqual(expected)
+    const rows = await memories.find({ where: { id: results.map(({ id }) => id ?? '') } })
+    const agentOf = new Map(rows.map(({ id, agent_id }) => [id, agent_id]))
+    expect(results.map(({ id }) => agentOf.get(id ?? ''))).toEqual([agent.id, other.id, null, agent.id])
+  }
+})
+
 test('tells what became of each, in their order, however often one comes', async () => {
   const { memories } = tenants.mine
   const { memory: before } = await memories.add(input('b'))
