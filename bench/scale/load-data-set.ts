@@ -1,5 +1,4 @@
 /** Loads a data set as an operator does a first load: COPY without indexes and triggers, then what they would have made. */
-import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type pg from 'pg'
@@ -9,9 +8,9 @@ import { migrateToLatest } from '../../src/migration/migrate.ts'
 import { withClient } from '../../test/support/with-client.ts'
 import { urlOfDatabase } from '../../test/support/template-server.ts'
 import { binaryCopy, copiedColumns } from './binary-copy.ts'
-import { planTenants } from './scale-plan.ts'
-import type { DataSet, PlannedTenant } from './scale-plan.ts'
-import { mixedOrder, TenantRows } from './tenant-rows.ts'
+import { buildSettings, planTenants } from './scale-plan.ts'
+import type { DataSet, LoadTimes, PlannedTenant } from './scale-plan.ts'
+import { mixedOrder, orgIdOf, TenantRows } from './tenant-rows.ts'
 
 /** Tells how far a phase has come. */
 export interface LoadProgress {
@@ -19,12 +18,6 @@ export interface LoadProgress {
   update(done: number): void
   stop(): void
 }
-
-/** What loading took: seconds by phase. */
-export type LoadTimes = Readonly<Record<string, number>>
-
-/** The memory and the workers that the indexes are built with. */
-export const buildSettings = { maintenance_work_mem: '2GB', max_parallel_maintenance_workers: '1' }
 
 /**
  * Creates and fills the database of a data set, or goes on where an interrupted run has stopped.
@@ -60,12 +53,6 @@ export async function loadDataSet(
     )
     return Object.fromEntries(rows.map(({ name, seconds }) => [name, seconds]))
   })
-}
-
-/** The id of a tenant: probes of one size lie in different partitions, all others where the hash puts them. */
-export function orgIdOf({ number, rows }: PlannedTenant): string {
-  const hex = createHash('sha256').update(`organization of ${rows}, ${number}`).digest('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 async function createIfMissing(serverUrl: string, name: string): Promise<void> {

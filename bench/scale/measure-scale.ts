@@ -4,10 +4,9 @@ import { createDatabase } from '../../src/create-database.ts'
 import type { Database } from '../../src/create-database.ts'
 import { urlOfDatabase } from '../../test/support/template-server.ts'
 import { seededRandom } from '../memory/memory-data.ts'
-import { orgIdOf } from './load-data-set.ts'
 import { planTenants } from './scale-plan.ts'
 import type { PlannedTenant, ScalePlan } from './scale-plan.ts'
-import { TenantRows, zipfWord } from './tenant-rows.ts'
+import { orgIdOf, TenantRows, zipfWord } from './tenant-rows.ts'
 
 /** What is measured of a tenant. */
 export const operations = ['nearest', 'text', 'read', 'page'] as const

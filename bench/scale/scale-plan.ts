@@ -80,3 +80,9 @@ export function zipfSizes(count: number, total: number): number[] {
   for (let index = 0; left > 0; index = (index + 1) % count, left--) sizes[index] = (sizes[index] ?? 0) + 1
   return sizes
 }
+
+/** What loading took: seconds by phase. */
+export type LoadTimes = Readonly<Record<string, number>>
+
+/** The memory and the workers that the indexes are built with. */
+export const buildSettings = { maintenance_work_mem: '2GB', max_parallel_maintenance_workers: '1' }

@@ -1,5 +1,5 @@
 /** What the benchmark of scale says, as tables for the terminal and for Markdown. */
-import { buildSettings } from './load-data-set.ts'
+import { buildSettings } from './scale-plan.ts'
 import { operations } from './measure-scale.ts'
 import type { Operation } from './measure-scale.ts'
 import type { Summary } from '../harness/statistics.ts'

@@ -5,10 +5,9 @@ import { urlOfDatabase } from '../../test/support/template-server.ts'
 import { withClient } from '../../test/support/with-client.ts'
 import { pairedRatios, quantile, summarise } from '../harness/statistics.ts'
 import type { Summary } from '../harness/statistics.ts'
-import type { LoadTimes } from './load-data-set.ts'
 import { operations } from './measure-scale.ts'
 import type { Operation, TenantSamples } from './measure-scale.ts'
-import type { DataSet, ScalePlan } from './scale-plan.ts'
+import type { DataSet, LoadTimes, ScalePlan } from './scale-plan.ts'
 
 /** Everything that one run found. */
 export interface ScaleResult {

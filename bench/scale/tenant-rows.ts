@@ -125,3 +125,9 @@ export function mixedOrder(tenants: readonly PlannedTenant[]): Uint16Array {
   }
   return order
 }
+
+/** The id of a tenant: probes of one size lie in different partitions, all others where the hash puts them. */
+export function orgIdOf({ number, rows }: PlannedTenant): string {
+  const hex = createHash('sha256').update(`organization of ${rows}, ${number}`).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
