@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { MemoryInput } from '../../src/memory/memory-input.ts'
 import type { MemoryHit } from '../../src/memory/memory-hit.ts'
 import type { MemorySearch } from '../../src/memory/search-input.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
 import type { Agent, Memory } from '../../types/database.d.ts'
 import { insertAgent, insertMemory } from '../support/factories.ts'
+import { skipBehindPooler } from '../support/skip.ts'
 import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
 import { cosine, direction, near } from './embeddings.ts'
 
@@ -253,37 +254,39 @@ async function planOfFrequent(
   return after.own > before.own ? 'own' : undefined
 }
 
-test.each<Omit<MemorySearch, 'embedding'>>([{}, { agentId }, { userId: agentId }, { embeddingModel: 'x' }])(
-  'keeps the plan of a frequent search that counts what it searches, by %j',
-  async (filters) => {
-    const first = await search(filters)
-    expect(await planOfFrequent(async () => await search(filters))).toBe('kept')
-    expect(await search(filters)).toEqual(first)
-  },
-)
+describe('the plan', skipBehindPooler('statements are not prepared there'), () => {
+  test.each<Omit<MemorySearch, 'embedding'>>([{}, { agentId }, { userId: agentId }, { embeddingModel: 'x' }])(
+    'keeps the plan of a frequent search that counts what it searches, by %j',
+    async (filters) => {
+      const first = await search(filters)
+      expect(await planOfFrequent(async () => await search(filters))).toBe('kept')
+      expect(await search(filters)).toEqual(first)
+    },
+  )
 
-test.each<Omit<MemorySearch, 'embedding'>>([
-  { category: 'factual' },
-  { minConfidence: 0.5 },
-  { status: ['active', 'archived'] },
-  { agentId, userId: agentId },
-  { tags: ['even'] },
-  { text: 'memory' },
-])('plans each time where other filters decide, by %j', async (filters) => {
-  expect(await planOfFrequent(async () => await search(filters))).toBe('own')
-})
-
-test('plans for itself inside a transaction, and leaves it the settings of its other statements', async () => {
-  const settings = sql`select current_setting('enable_sort') as sort, current_setting('enable_seqscan') as scan`
-  await tenants.mine.transaction(async (trx) => {
-    const run = async (): Promise<unknown> => await trx.memories.search({ embedding: question, limit: 7 })
-    expect(await planOfFrequent(run, trx)).toBe('own')
-    expect((await settings.execute(trx.db)).rows).toEqual([{ sort: 'on', scan: 'on' }])
+  test.each<Omit<MemorySearch, 'embedding'>>([
+    { category: 'factual' },
+    { minConfidence: 0.5 },
+    { status: ['active', 'archived'] },
+    { agentId, userId: agentId },
+    { tags: ['even'] },
+    { text: 'memory' },
+  ])('plans each time where other filters decide, by %j', async (filters) => {
+    expect(await planOfFrequent(async () => await search(filters))).toBe('own')
   })
-})
 
-test('plans a search that is new to the connection for itself, which is sooner done', async () => {
-  const before = await plansUntilNow()
-  await search({ sessionId: agentId })
-  expect(await plansUntilNow()).toEqual({ kept: before.kept, own: before.own + 1 })
+  test('plans for itself inside a transaction, and leaves it the settings of its other statements', async () => {
+    const settings = sql`select current_setting('enable_sort') as sort, current_setting('enable_seqscan') as scan`
+    await tenants.mine.transaction(async (trx) => {
+      const run = async (): Promise<unknown> => await trx.memories.search({ embedding: question, limit: 7 })
+      expect(await planOfFrequent(run, trx)).toBe('own')
+      expect((await settings.execute(trx.db)).rows).toEqual([{ sort: 'on', scan: 'on' }])
+    })
+  })
+
+  test('plans a search that is new to the connection for itself, which is sooner done', async () => {
+    const before = await plansUntilNow()
+    await search({ sessionId: agentId })
+    expect(await plansUntilNow()).toEqual({ kept: before.kept, own: before.own + 1 })
+  })
 })
