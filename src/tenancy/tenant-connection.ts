@@ -59,7 +59,9 @@ export class TenantConnection implements DatabaseConnection {
     queries: readonly CompiledQuery[],
   ): Promise<PromiseSettledResult<QueryResult<unknown>>[]> {
     for (const query of queries) {
-      this.#guard(query)
+      // what ended or began a transaction would leave the others without role and tenant
+      guardStatement(query, true)
+      refuseBegin(query.sql)
       if (mayCommit(query.sql))
         throw new InvalidArgumentError('batch', 'holds a DO or CALL, which may commit: run it alone')
     }

@@ -139,6 +139,19 @@ test('sends nothing when an argument is bad, or a method needs a transaction', a
 
 const late = async (batch: TenantBatch): Promise<unknown[]> => [await batch.agents.count()]
 
+test.each(['commit', 'rollback', 'end', '/* so */ begin', 'start transaction', "prepare transaction 'x'"])(
+  'refuses %s, after which the others would run without the tenant',
+  async (text) => {
+    const callback = (batch: TenantBatch): readonly unknown[] => [
+      sql.raw(text).execute(batch.db),
+      sql`select * from ibex_core.agents`.execute(batch.db),
+    ]
+    expect(await refusal(bundle, async () => await bundle.mine.batch(callback))).toMatchObject({
+      argument: 'query',
+    })
+  },
+)
+
 test('sends nothing when the callback throws or returns no array', async () => {
   const thrown = new Error('no')
   const throwing = (batch: TenantBatch): readonly unknown[] => {
