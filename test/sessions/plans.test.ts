@@ -22,7 +22,8 @@ afterAll(async () => {
   await tenants.close()
 })
 
-/** A team with ten agents and their sessions of 3 messages and an attachment each, silent for 0 to 99 days; one is long. */
+/** A team with ten agents and their sessions of 3 messages and an attachment each, silent for 0 to 99 days, those of
+ * each status alike; one is long. */
 async function fill({ orgId, messages }: TenantScope, sessions: number): Promise<void> {
   const { admin } = tenants
   const team = await insertTeam(admin, { org_id: orgId, conversation_retention_days: 90 })
@@ -39,8 +40,9 @@ async function fill({ orgId, messages }: TenantScope, sessions: number): Promise
     select org_id, id, 'a', 'a', 'data', 'text/csv', 1, '/a' from ibex_core.messages where org_id = ${orgId} and seq = 1`.execute(
     admin,
   )
-  await sql`update ibex_core.sessions set last_message_at = now() - make_interval(days => (random() * 99)::int)
-    where org_id = ${orgId}`.execute(admin)
+  await sql`update ibex_core.sessions set last_message_at = now() - make_interval(days => place * 11 % 100)
+    from (select id, (row_number() over (partition by status order by id))::int as place from ibex_core.sessions) as placed
+    where org_id = ${orgId} and placed.id = sessions.id`.execute(admin)
   const { rows } = await sql<{ id: string }>`select id from ibex_core.sessions where org_id = ${orgId}
     and status = 'completed' limit 1`.execute(admin)
   const id = rows[0]?.id ?? ''
