@@ -1,20 +1,9 @@
-/** Compiles the package into dist/: JavaScript, declarations, and the generated types beside them. */
-import { spawnSync } from 'node:child_process'
-import { copyFileSync, rmSync } from 'node:fs'
+/** Compiles the package into dist/. */
 import { join } from 'node:path'
 import { runScript } from './command-line.ts'
+import { compilePackage } from './compile-package.ts'
 
-const root = join(import.meta.dirname, '..')
-
-await runScript('usage: npm run build\n\n  compiles the package into dist/', {}, () => {
-  rmSync(join(root, 'dist'), { recursive: true, force: true })
-  const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], {
-    cwd: root,
-    stdio: 'inherit',
-  })
-  process.exitCode = status ?? 1
-  if (status !== 0) return
-  // tsc reads declaration files but never copies one
-  copyFileSync(join(root, 'types/database.d.ts'), join(root, 'dist/types/database.d.ts'))
+await runScript('usage: npm run build\n\n  compiles the package into dist/', {}, async () => {
+  await compilePackage(join(import.meta.dirname, '../dist'))
   console.log('compiled into dist/')
 })

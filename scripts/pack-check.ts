@@ -14,7 +14,7 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
   readonly peerDependencies: Readonly<Record<string, string>>
 }
 const consumer = join(folder, 'consumer')
-const wanted = /^(dist\/(src|migrations|types)\/.*\.(js|d\.ts)|[A-Z]+(\.md)?|package\.json)$/
+const wanted = /^(dist\/(src|migrations|shared|types)\/.*\.(js|d\.ts)|[A-Z]+(\.md)?|package\.json)$/
 
 try {
   checkPackage()

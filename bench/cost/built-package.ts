@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { compilePackage } from '../../scripts/compile-package.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -20,15 +21,14 @@ export interface BuiltPackage extends Disposable {
 }
 
 /** Compiles the package; what it made is removed when it is disposed of. */
-export function buildPackage(): BuiltPackage {
+export async function buildPackage(): Promise<BuiltPackage> {
   const folder = mkdtempSync(join(tmpdir(), 'ibex-cost-'))
   const dispose = (): void => rmSync(folder, { recursive: true, force: true })
   try {
     const installed = join(folder, 'node_modules/ibex-db')
     mkdirSync(installed, { recursive: true })
-    runTsc(['-p', join(root, 'tsconfig.build.json'), '--outDir', join(installed, 'dist')])
+    await compilePackage(join(installed, 'dist'))
     copyFileSync(join(root, 'package.json'), join(installed, 'package.json'))
-    copyFileSync(join(root, 'types/database.d.ts'), join(installed, 'dist/types/database.d.ts'))
     linkNeededPackages(join(folder, 'node_modules'))
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
     return { folder, [Symbol.dispose]: dispose }

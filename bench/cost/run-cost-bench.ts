@@ -33,7 +33,7 @@ export async function runCostBench(
   { typeRounds, startRounds, scopes, repeats }: CostPlan,
   url: string | undefined,
 ): Promise<CostFigures> {
-  using built = buildPackage()
+  using built = await buildPackage()
   return {
     nodeVersion: process.versions.node,
     types: measureTypes(built.folder, typeRounds),

@@ -1,5 +1,5 @@
 /** The pool of connections: one code path for a server and for the embedded engine. */
-import pg from 'pg'
+import type pg from 'pg'
 import { ConnectionPoolTimeoutError, DatabaseClosedError } from '../errors.ts'
 import { mapConnectError } from './map-error.ts'
 import { startEmbeddedEngine } from './embedded-engine.ts'
@@ -21,7 +21,7 @@ export class ConnectionPool {
   /** What Kysely's PostgresPool asks for; a connection for cancelling is never made from it. */
   readonly options: object = {}
   readonly #options: ResolvedOptions
-  readonly #parsers: TypeParsers
+  readonly #parsers: Readonly<Record<string, TypeParser>>
   #opening: Promise<pg.Pool> | undefined
   #pool: pg.Pool | undefined
   #engine: EmbeddedEngine | undefined
@@ -32,7 +32,7 @@ export class ConnectionPool {
   constructor(options: ResolvedOptions, parsers: Readonly<Record<string, TypeParser>> = {}) {
     this.kind = 'url' in options.target ? 'server' : 'embedded'
     this.#options = options
-    this.#parsers = new TypeParsers(parsers)
+    this.#parsers = parsers
   }
 
   /**
@@ -110,31 +110,34 @@ export class ConnectionPool {
 
   async #createPool(): Promise<pg.Pool> {
     const { target, poolSize, connectTimeout, idleTimeout, applicationName, ssl } = this.#options
+    // not before it is needed: a service starts sooner without it
+    const { default: driver } = await import('pg')
+    const parsers = new TypeParsers(driver.types, this.#parsers)
     if ('embedded' in target) this.#engine = await startEmbeddedEngine(target.embedded)
     const source = 'url' in target ? { connectionString: target.url } : this.#engine?.config
-    const pool = new pg.Pool({
+    const pool = new driver.Pool({
       ...source,
       ...(ssl === undefined ? {} : { ssl }),
       application_name: applicationName,
       max: poolSize,
       connectionTimeoutMillis: connectTimeout,
       idleTimeoutMillis: this.kind === 'embedded' ? 0 : idleTimeout,
-      types: this.#parsers,
+      types: parsers,
       // pg-pool waits for the promise; its types say void
       // oxlint-disable-next-line typescript/no-misused-promises
-      onConnect: async (client) => await this.#prepareClient(client),
+      onConnect: async (client) => await this.#prepareClient(client, parsers),
     })
     // without a listener a connection that breaks while idle would end the process
     pool.on('error', () => {})
     return pool
   }
 
-  async #prepareClient(client: pg.ClientBase): Promise<void> {
+  async #prepareClient(client: pg.ClientBase, parsers: TypeParsers): Promise<void> {
     // likewise while it is lent: the statement in flight reports the error itself
     client.on('error', () => {})
     if (this.kind === 'embedded') await this.#cleanSession(client)
     // pg's own timeout is over by now, and a pooler lets clients in while its server is gone
-    await this.#parsers.load(client, this.#options.connectTimeout)
+    await parsers.load(client, this.#options.connectTimeout)
   }
 
   /** The embedded engine keeps one session behind all connections: ends and forgets what a destroyed one left behind. */

@@ -1,7 +1,6 @@
 /** A session that hears notifications: a connection of its own to a server, or the one session of the embedded engine. */
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
-import type { PoolClient } from 'pg'
+import type pg from 'pg'
 import type { EmbeddedEngine } from './embedded-engine.ts'
 import { announcedProcess } from './announced-process.ts'
 import { mapConnectError } from './map-error.ts'
@@ -26,7 +25,8 @@ export async function openServerSession(
   config: pg.ClientConfig,
   onNotification: NotificationHandler,
 ): Promise<NotificationSession> {
-  const client = new pg.Client({ ...config, keepAlive: true, query_timeout: 10_000 })
+  const { default: driver } = await import('pg')
+  const client = new driver.Client({ ...config, keepAlive: true, query_timeout: 10_000 })
   const ending = new AbortController()
   client.on('error', () => ending.abort())
   client.on('end', () => ending.abort())
@@ -54,7 +54,7 @@ export async function openServerSession(
 
 /** Joins the one session of the embedded engine, which it lends only for each of its queries. */
 export async function openEmbeddedSession(
-  connect: () => Promise<PoolClient>,
+  connect: () => Promise<pg.PoolClient>,
   engine: EmbeddedEngine,
   onNotification: NotificationHandler,
 ): Promise<NotificationSession> {

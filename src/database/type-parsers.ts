@@ -1,5 +1,5 @@
 /** How values arrive: `pg`'s parsers, dates and numerics as text, and the types of extensions by their name. */
-import pg from 'pg'
+import type pg from 'pg'
 
 /** Turns the text form of a value into what a row holds. */
 export type TypeParser = (text: string) => unknown
@@ -16,14 +16,17 @@ export class TypeParsers {
   readonly #byName: Readonly<Record<string, TypeParser>>
   readonly #byOid: Map<number, TypeParser> = new Map()
   readonly #builtins: number
+  /** pg types the oids it knows as a closed list; it takes any. */
+  readonly #parserOf: (oid: number, format?: Format) => TypeParser
 
-  constructor(byName: Readonly<Record<string, TypeParser>>) {
+  constructor(types: typeof pg.types, byName: Readonly<Record<string, TypeParser>>) {
     this.#byName = byName
+    this.#parserOf = types.getTypeParser
     // a date has no time zone: a JavaScript Date would shift it by a day for half of the world
-    this.#byOid.set(pg.types.builtins.DATE, String)
-    this.#byOid.set(dateArray, parserOf(textArray))
+    this.#byOid.set(types.builtins.DATE, String)
+    this.#byOid.set(dateArray, this.#parserOf(textArray))
     // pg would make floating point of the elements, which a single numeric is spared
-    this.#byOid.set(numericArray, parserOf(textArray))
+    this.#byOid.set(numericArray, this.#parserOf(textArray))
     this.#builtins = this.#byOid.size
   }
 
@@ -42,7 +45,7 @@ export class TypeParsers {
 
   /** The interface that `pg` asks: the parser of a type in a format. */
   getTypeParser(oid: number, format: Format = 'text'): TypeParser {
-    return (format === 'text' ? this.#byOid.get(oid) : undefined) ?? parserOf(oid, format)
+    return (format === 'text' ? this.#byOid.get(oid) : undefined) ?? this.#parserOf(oid, format)
   }
 }
 
@@ -52,6 +55,3 @@ const typesQuery =
 const dateArray = 1182
 const numericArray = 1231
 const textArray = 1009
-
-/** pg types the oids it knows as a closed list; it takes any. */
-const parserOf: (oid: number, format?: Format) => TypeParser = pg.types.getTypeParser

@@ -1,6 +1,5 @@
 /** The out-of-band message that stops the statement a connection is running. */
 import type { Socket } from 'node:net'
-import pg from 'pg'
 import { UnsupportedOnEmbeddedError } from '../errors.ts'
 import type { WireClient } from './wire.ts'
 
@@ -34,7 +33,8 @@ export async function cancelRequest(client: WireClient): Promise<void> {
     throw new UnsupportedOnEmbeddedError('the embedded database cannot cancel a statement: use a server')
   }
   // pg exports Connection with these methods, and its client holds TLS options in `ssl`; the types describe older forms
-  const connection = new pg.Connection({ ssl }) as unknown as CancelConnection
+  const { default: driver } = await import('pg')
+  const connection = new driver.Connection({ ssl }) as unknown as CancelConnection
   await new Promise<void>((resolve, reject) => {
     // a server that does not answer must not hold the caller, who has given up already
     connection.stream.setTimeout(patience, () => connection.stream.destroy())

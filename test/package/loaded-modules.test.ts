@@ -11,13 +11,16 @@ test('loads the packages and folders that every service needs, and no others', (
 })
 
 test('loads nothing more when a database and a scope are made', () => {
-  const open = `
-    const { createDatabase } = await import(${front})
-    const database = createDatabase({ url: 'postgresql://nobody@127.0.0.1:1/nothing' })
-    const tenant = database.forTenant('0199a0a0-0000-7000-8000-000000000000')
-    if (typeof tenant.agents.findById !== 'function') throw new Error('there are no repositories')
-    await database.close()`
-  expect(named(open)).toEqual(needed)
+  expect(
+    named(opened("if (typeof tenant.agents.findById !== 'function') throw new Error('no repositories')")),
+  ).toEqual(needed)
+})
+
+test('loads the driver with the first connection', () => {
+  const refused = opened(`
+    const error = await tenant.agents.findById(orgId).catch((error) => error)
+    if (error?.name !== 'ConnectionFailedError') throw new Error('it was not refused', { cause: error })`)
+  expect(named(refused)).toEqual([...needed, ...driver].toSorted())
 })
 
 test('sees what a program loads when it does', () => {
@@ -28,20 +31,21 @@ test('sees what a program loads when it does', () => {
   expect(loaded).toEqual(expect.arrayContaining([...needed, '@electric-sql/pglite', 'src/doctor']))
 })
 
+/** A program that makes a database, with a server that does not exist, and a scope. */
+function opened(program: string): string {
+  return `
+    const { createDatabase } = await import(${front})
+    const database = createDatabase({ url: 'postgresql://nobody@127.0.0.1:1/nothing' })
+    const orgId = '0199a0a0-0000-7000-8000-000000000000'
+    const tenant = database.forTenant(orgId)
+    ${program}
+    await database.close()`
+}
+
 /** Every package with a module that is loaded, and every folder of ours that has one. */
 const needed: readonly string[] = [
   'kysely',
   'lru-cache',
-  'pg',
-  'pg-connection-string',
-  'pg-int8',
-  'pg-pool',
-  'pg-protocol',
-  'pg-types',
-  'postgres-array',
-  'postgres-bytea',
-  'postgres-date',
-  'postgres-interval',
   'src',
   'src/agents',
   'src/commerce',
@@ -61,6 +65,20 @@ const needed: readonly string[] = [
   'src/vector',
   'types',
   'valibot',
+]
+
+/** What the first connection needs beside them. */
+const driver: readonly string[] = [
+  'pg',
+  'pg-connection-string',
+  'pg-int8',
+  'pg-pool',
+  'pg-protocol',
+  'pg-types',
+  'postgres-array',
+  'postgres-bytea',
+  'postgres-date',
+  'postgres-interval',
   'xtend',
 ]
 

@@ -32,7 +32,7 @@ test('writes one statement a setting, its name quoted part by part', () => {
   const statements = settingsStatements({ role: 'a"b', 'app.x"y': "it's \\ so" }, 'set local')
   expect(statements.map(({ text }) => text)).toEqual([
     `set local "role" = 'a"b'`,
-    `set local "app"."x""y" =  E'it''s \\\\ so'`,
+    `set local "app"."x""y" = E'it''s \\\\ so'`,
   ])
 })
 
