@@ -96,15 +96,16 @@ function plainStatement(parts: Parts): RawBuilder<SearchRow> {
   const isAnn = exhaustive ? sql`${isLarge} and ${isFilled}` : isLarge
   return sql<SearchRow>`with ${sql.join(askedFor(parts))}, scope (size) as materialized (${scopeSize(orgId, filters, exactBelow)}),
     ann as materialized (
-      select memory.*, ${distance} as distance from ibex_core.memories as memory
+      select memory.id, ${distance} as distance from ibex_core.memories as memory
       where ${where} and ${isLarge} order by ${distance} limit ${most}
+    ), near as (
+      select id, distance from ann where ${isAnn}
+      union all
+      (select memory.id, ${distance} from ibex_core.memories as memory
+        where ${where} and not (${isAnn}) order by ${distance} + 0, memory.id limit ${most})
     ), hit as (
-      select *, 1 - distance as "hit similarity", row_number() over (order by distance, id)::int as "hit near place" from (
-        select * from ann where ${isAnn}
-        union all
-        (select memory.*, ${distance} from ibex_core.memories as memory
-          where ${where} and not (${isAnn}) order by ${distance} + 0, memory.id limit ${most})
-      ) as found
+      select memory.*, 1 - distance as "hit similarity", row_number() over (order by distance, near.id)::int as "hit near place"
+      from near cross join lateral (${memoryOf(orgId, sql`near.id`)}) as memory
     )
     select ${isAnn} as "is ann", ${exhaustive ? sql`true` : sql`not ${isLarge} or ${isFilled}`} as "is near complete",
       true as "are words complete", hit.*, "hit similarity" as "hit score",
@@ -197,9 +198,8 @@ function nearArms(parts: Parts): RawBuilder<unknown>[] {
         union all
         select * from ann where not exists (select from exact)
         union all
-        (select memory.id, ${distance} from unnest((select ids from few)) as listed (id) cross join lateral (
-          select * from ibex_core.memories where org_id = ${orgId} and id = listed.id offset 0
-        ) as memory where ${where} order by 2, 1 limit ${most})
+        (select memory.id, ${distance} from unnest((select ids from few)) as listed (id)
+          cross join lateral (${memoryOf(orgId, sql`listed.id`)}) as memory where ${where} order by 2, 1 limit ${most})
       ) as found)`,
   ]
 }
@@ -223,6 +223,15 @@ function scopeSize(orgId: string, filters: CheckedFilters, exactBelow: number): 
 
 function count(list: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`(select count(*) from ${list} as counted)`
+}
+
+/**
+ * The memory of an id, looked up. Those that are compared are sorted by their ids and distances alone: a row is 2 KB, and
+ * copying all of a tenant's took as long as comparing them.
+ */
+function memoryOf(orgId: string, id: RawBuilder<unknown>): RawBuilder<unknown> {
+  // the offset keeps the planner from a join, for which it would read all of the tenant's
+  return sql`select * from ibex_core.memories where org_id = ${orgId} and id = ${id} offset 0`
 }
 
 const distance = sql`(memory.embedding <=> (select embedding from asked))`
@@ -271,9 +280,7 @@ function scores(parts: Parts): RawBuilder<unknown> {
     select memory.*, ${similarityOf(search)} as "hit similarity", candidate.coverage as "hit coverage",
       candidate.near_place::int as "hit near place", candidate.word_place::int as "hit word place", candidate."hit order"
       ${isComposite ? sql`, ${signalColumns}` : sql``}
-    from candidate cross join lateral (
-      select * from ibex_core.memories where org_id = ${orgId} and id = candidate.id offset 0
-    ) as memory ${usage}
+    from candidate cross join lateral (${memoryOf(orgId, sql`candidate.id`)}) as memory ${usage}
   ), scored as (
     select *, ${relevance(search)} as "hit relevance", ${relevance(search)} as relevance from compared
   )`
