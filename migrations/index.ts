@@ -41,6 +41,7 @@ import * as createErasure from './20261124_0038_create_erasure.ts'
 import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
 import * as letImportsThrough from './20261124_0040_let_imports_through.ts'
 import * as lookUpDuplicatesOnly from './20261128_0041_look_up_duplicates_only.ts'
+import * as keepPlansOfWordSearch from './20261128_0042_keep_plans_of_word_search.ts'
 
 /**
  * Gives a Migrator the migrations of ibex-db, by the names of their files, with their checksums.
@@ -91,6 +92,7 @@ export const migrationProvider: MigrationSource = {
       '20261124_0039_open_untrusted_reads': openUntrustedReads,
       '20261124_0040_let_imports_through': letImportsThrough,
       '20261128_0041_look_up_duplicates_only': lookUpDuplicatesOnly,
+      '20261128_0042_keep_plans_of_word_search': keepPlansOfWordSearch,
     }),
   getChecksums: async () => await Promise.resolve(checksums),
 }

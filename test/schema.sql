@@ -932,6 +932,8 @@ CREATE OR REPLACE FUNCTION ibex_core.memories_with_words(words tsquery, any_stat
  STABLE SECURITY DEFINER ROWS 20
  SET search_path TO ''
  SET plan_cache_mode TO 'force_custom_plan'
+ SET enable_seqscan TO 'on'
+ SET enable_sort TO 'on'
 AS $function$
 #variable_conflict error
 declare
@@ -1567,6 +1569,8 @@ CREATE OR REPLACE FUNCTION ibex_core.search_memories(query text, language text, 
  STABLE SECURITY DEFINER ROWS 20
  SET search_path TO ''
  SET plan_cache_mode TO 'force_custom_plan'
+ SET enable_seqscan TO 'on'
+ SET enable_sort TO 'on'
 AS $function$
 #variable_conflict error
 declare

@@ -8,12 +8,14 @@ import { columnStorage } from './column-storage.ts'
 import { fillFactor } from './fill-factors.ts'
 import { halfVectors } from './half-vectors.ts'
 import { rowStatements } from './row-statements.ts'
-import { searchPlans } from './search-plans.ts'
+import { searchPlans, wordPlans } from './search-plans.ts'
 import { singlePlans } from './single-plans.ts'
+import { sortedRows } from './sorted-rows.ts'
 import { uuidKeys } from './uuid-keys.ts'
 
 const experiments: readonly Experiment[] = [
   searchPlans,
+  wordPlans,
   singlePlans,
   rowStatements,
   batches,
@@ -22,6 +24,7 @@ const experiments: readonly Experiment[] = [
   uuidKeys,
   fillFactor,
   columnStorage,
+  sortedRows,
 ]
 
 const { values } = parseArgs({

@@ -1,9 +1,10 @@
-/** Which plan a search by vector runs on: a custom one, planned for each call, or a generic one, planned once. */
+/** Which plan a search runs on: a custom one, planned for each call, or a generic one, planned once. */
 import pg from 'pg'
 import { migrationProvider } from '../../migrations/index.ts'
 import { createDatabase } from '../../src/create-database.ts'
 import type { Database } from '../../src/create-database.ts'
 import { checkSearch } from '../../src/memory/search-input.ts'
+import type { MemorySearch } from '../../src/memory/search-input.ts'
 import { searchStatement, settingsOf } from '../../src/memory/search-statement.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
 import { withSettings } from '../../src/tenancy/query-settings.ts'
@@ -37,19 +38,56 @@ const distributions = {
   quick: [[3_000, 150, 40]],
 }
 
+type SearchOf = (round: number) => MemorySearch
+
+interface Kind {
+  readonly name: string
+  readonly searchOf: SearchOf
+  /** Also compared with a select by distance, without policies. */
+  readonly isByHand: boolean
+}
+
+const byVector: Kind = {
+  name: 'by vector',
+  searchOf: (round) => ({ embedding: question(round) }),
+  isByHand: true,
+}
+
+const byWords: readonly Kind[] = [
+  { name: 'by three words', searchOf: (round) => ({ text: words(round) }), isByHand: false },
+  {
+    name: 'by both',
+    searchOf: (round) => ({ text: words(round), embedding: question(round) }),
+    isByHand: false,
+  },
+  {
+    name: 'by both, composite',
+    searchOf: (round) => ({ text: words(round), embedding: question(round), ranking: 'composite' }),
+    isByHand: false,
+  },
+]
+
 export const searchPlans: Experiment = {
   name: 'search-plans',
-  async run(options) {
-    const comparisons: Comparison[] = []
-    for (const sizes of options.isQuick ? distributions.quick : distributions.full)
-      comparisons.push(...(await measureSizes(options, sizes)))
-    return comparisons
-  },
+  run: async (options) => await measureKinds(options, [byVector]),
+}
+
+export const wordPlans: Experiment = {
+  name: 'word-plans',
+  run: async (options) => await measureKinds(options, byWords),
+}
+
+async function measureKinds(options: ExperimentOptions, kinds: readonly Kind[]): Promise<Comparison[]> {
+  const comparisons: Comparison[] = []
+  for (const sizes of options.isQuick ? distributions.quick : distributions.full)
+    comparisons.push(...(await measureSizes(options, sizes, kinds)))
+  return comparisons
 }
 
 async function measureSizes(
   { url, isQuick, signal }: ExperimentOptions,
   sizes: readonly number[],
+  kinds: readonly Kind[],
 ): Promise<Comparison[]> {
   await using scratch = await createScratchDatabase(url)
   await migrateToLatest({ target: { url: scratch.url }, provider: migrationProvider })
@@ -60,16 +98,20 @@ async function measureSizes(
     const comparisons: Comparison[] = []
     // all, or the largest and some of the many small ones
     for (const tenant of tenants.slice(0, 5)) {
-      const databases = modes.map(() => createDatabase({ url: scratch.url, poolSize: 1 }))
-      try {
-        const variants = [
-          byHand(client, tenant),
-          ...modes.map(([name, settings], index) => searching(name, databases[index], tenant, settings)),
-        ]
-        const title = `nearest ${limit} of ${tenant.rows.toLocaleString('en-US')}, ${sizes.length} tenants in the partition`
-        comparisons.push(await compare(title, variants, { rounds: isQuick ? 3 : 40, warmUp: 8, signal }))
-      } finally {
-        await Promise.all(databases.map(async (database) => await database.close()))
+      for (const { name: kind, searchOf, isByHand } of kinds) {
+        const databases = modes.map(() => createDatabase({ url: scratch.url, poolSize: 1 }))
+        try {
+          const variants = [
+            ...(isByHand ? [byHand(client, tenant)] : []),
+            ...modes.map(([name, settings], index) =>
+              searching(name, databases[index], tenant, { settings, searchOf }),
+            ),
+          ]
+          const title = `nearest ${limit} of ${tenant.rows.toLocaleString('en-US')}, ${kind}, ${sizes.length} tenants in the partition`
+          comparisons.push(await compare(title, variants, { rounds: isQuick ? 3 : 40, warmUp: 8, signal }))
+        } finally {
+          await Promise.all(databases.map(async (database) => await database.close()))
+        }
       }
     }
     return [...comparisons, await firstSearch(scratch.url, tenants.at(-1))]
@@ -95,17 +137,18 @@ function searching(
   name: string,
   database: Database | undefined,
   { orgId }: BenchTenant,
-  settings: Settings,
+  { settings, searchOf }: { readonly settings: Settings; readonly searchOf: SearchOf },
 ): Variant {
   if (database === undefined) throw new Error('each mode has a database')
   const { db } = database.forTenant(orgId)
   return {
     name,
     run: async (round) => {
-      const search = checkSearch({ embedding: question(round), limit, record: false })
+      const search = checkSearch({ ...searchOf(round), limit, record: false })
       const query = searchStatement(orgId, search).compile(db)
       const { rows } = await db.executeQuery(withSettings(query, { ...settingsOf(search), ...settings }))
-      if (rows.length !== limit) throw new Error(`${name} found too few`)
+      // words may be in fewer, and the composite order leaves out what is far from the best
+      if (search.text === null && rows.length !== limit) throw new Error(`${name} found too few`)
     },
   }
 }
@@ -120,7 +163,7 @@ async function firstSearch(url: string, tenant: BenchTenant | undefined): Promis
         await using database = createDatabase({ url, poolSize: 1 })
         await database.forTenant(tenant.orgId).agents.find({ limit: 1 })
         const startedAt = performance.now()
-        await searching(name, database, tenant, settings).run(0)
+        await searching(name, database, tenant, { settings, searchOf: byVector.searchOf }).run(0)
         return performance.now() - startedAt
       },
     }
@@ -137,4 +180,9 @@ const questions = (() => {
 
 function question(round: number): Float32Array {
   return questions[round % questions.length] ?? new Float32Array()
+}
+
+/** A frequent, a less frequent and a rare one of those that the memories are made of. */
+function words(round: number): string {
+  return `word${round % 10} word${50 + (round % 50)} word${1_000 + (round % 50) * 20}`
 }

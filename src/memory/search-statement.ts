@@ -43,17 +43,19 @@ export function settingsOf(search: CheckedSearch): Settings {
 /**
  * The settings with which the server keeps the plan of a search, or undefined when each search needs a plan of its own.
  *
- * A plan that is kept knows no values. It is right for any where the scope alone decides, which the statement counts itself:
- * other filters may leave few memories of many, and of two kinds of ids the plan cannot know which leaves fewer. Planning takes
- * longer than searching a small tenant.
+ * A plan that is kept knows no values. Words are found by a function, which plans for itself. By vector it is right where the
+ * scope alone decides, which the statement counts itself: other filters may leave few memories of many, and of two kinds of
+ * ids the plan cannot know which leaves fewer. Planning takes longer than searching a small tenant.
  */
 export function keptPlanOf(search: CheckedSearch): Settings | undefined {
+  if (!leavesMany(search.filters)) return undefined
+  if (search.embedding === null) return keptPlanSettings
   const { agentId, userId, sessionId, ...others } = search.filters
   const ids = [agentId, userId, sessionId].filter((id) => id !== null)
   const isScopeOnly =
     isActiveOnly(search.filters) &&
     Object.entries(others).every(([name, value]) => name === 'statuses' || value === null)
-  return isPlain(search) && isScopeOnly && ids.length <= 1 ? keptPlanSettings : undefined
+  return isScopeOnly && ids.length <= 1 ? keptPlanSettings : undefined
 }
 
 /** How many hits the statement returns: all candidates when MMR or a reranker chooses among them. */
@@ -82,9 +84,12 @@ export function searchStatement(orgId: string, search: CheckedSearch): RawBuilde
 
 /** A search by vector alone, which most are: what is ranked and joined otherwise would cost as much again to plan. */
 function isPlain({ text, isComposite, filters }: CheckedSearch): boolean {
-  const { tags, allTags, metadata, statuses } = filters
-  const areMany = tags === null && allTags === null && metadata === null && statuses.includes('active')
-  return text === null && !isComposite && areMany
+  return text === null && !isComposite && leavesMany(filters)
+}
+
+/** True without the filters that may leave few memories, which an index leads to. */
+function leavesMany({ tags, allTags, metadata, statuses }: CheckedFilters): boolean {
+  return tags === null && allTags === null && metadata === null && statuses.includes('active')
 }
 
 function plainStatement(parts: Parts): RawBuilder<SearchRow> {
@@ -274,7 +279,9 @@ function scores(parts: Parts): RawBuilder<unknown> {
   const { orgId, search } = parts
   const { isComposite, weights, relevanceGate, minRelevance, filters } = search
   const usage = isComposite
-    ? sql`left join ibex_core.memory_usage as usage on usage.org_id = ${orgId} and usage.memory_id = memory.id`
+    ? sql`left join lateral (
+        select * from ibex_core.memory_usage where org_id = ${orgId} and memory_id = memory.id offset 0
+      ) as usage on true`
     : sql``
   const compared = sql`compared as materialized (
     select memory.*, ${similarityOf(search)} as "hit similarity", candidate.coverage as "hit coverage",

@@ -16,6 +16,15 @@ export async function handOver(
   await run(db, `revoke create on schema ${quoteIdentifier(schema)} from ${role}`)
 }
 
+/** Runs statements as the role that was given a function: only its owner can alter it. In a transaction. */
+export async function runAs(db: MigrationHandle, role: string, callback: () => Promise<void>): Promise<void> {
+  const [login] = await read<{ readonly name: string }>(db, 'select quote_ident(current_user) as name')
+  await run(db, `set local role ${role}`)
+  await callback()
+  // not `reset role`, which would forget a role that was set before
+  if (login !== undefined) await run(db, `set local role ${login.name}`)
+}
+
 interface Handover {
   /** Makes this login a member of the role. Since PostgreSQL 16 without inheriting its rights. */
   readonly grant: string

@@ -1,18 +1,22 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { MemorySearchResult } from '../../src/memory/memory-hit.ts'
 import type { MemoryInput } from '../../src/memory/memory-input.ts'
 import type { MemorySearch } from '../../src/memory/search-input.ts'
+import { skipBehindPooler } from '../support/skip.ts'
 import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
 import { direction } from './embeddings.ts'
+import { planOfFrequent } from './plan-of-frequent.ts'
 
 /** Of each word no more than 1,000 memories are ranked; half of these have both words. */
 const fillerCount = 2_100
+/** Of nobody. */
+const someId = '6b1e2f44-0d0a-4b41-9a55-0d6f1f0c7a10'
 
 let tenants: TwoTenants
 
 beforeAll(async () => {
-  tenants = await openTwoTenants()
+  tenants = await openTwoTenants({ poolSize: 1 })
   const { admin, mine, theirs } = tenants
   await mine.memories.addMany(
     [
@@ -162,4 +166,36 @@ test('reads the words of a long text up to the thirty-second', async () => {
   const words = Array.from({ length: 31 }, (_, index) => `unknown${index}`)
   expect(contents(await search([...words, 'Berlin'].join(' ')))).toEqual(['Ben lives in Berlin.'])
   expect(contents(await search([...words, 'another', 'Berlin'].join(' ')))).toEqual([])
+})
+
+describe('the plan', skipBehindPooler('statements are not prepared there'), () => {
+  test.each<Partial<MemorySearch>>([
+    {},
+    { category: 'factual' },
+    { agentId: someId, userId: someId },
+    { ranking: 'composite' },
+    { embedding: direction('parcel') },
+    { embedding: direction('parcel'), ranking: 'composite' },
+  ])(
+    'keeps the plan of a frequent search by words, which are found by a function, by %j',
+    async (options) => {
+      for (const scope of [tenants.mine, tenants.theirs]) {
+        const find = async (): Promise<MemorySearchResult> =>
+          await scope.memories.search({ text: 'a zebra ordered the violin', record: false, ...options })
+        const first = await find()
+        expect(await planOfFrequent(scope, find)).toBe('kept')
+        expect(contents(await find())).toEqual(contents(first))
+      }
+    },
+  )
+
+  test.each<Partial<MemorySearch>>([
+    { tags: ['animal'] },
+    { metadata: { a: 1 } },
+    { status: 'archived' },
+    { category: 'factual', embedding: direction('parcel') },
+  ])('plans each time where a filter may leave few, by %j', async (options) => {
+    const find = async (): Promise<MemorySearchResult> => await search('violin', options)
+    expect(await planOfFrequent(tenants.mine, find)).toBe('own')
+  })
 })

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { MemoryInput } from '../../src/memory/memory-input.ts'
 import type { MemoryHit } from '../../src/memory/memory-hit.ts'
 import type { MemorySearch } from '../../src/memory/search-input.ts'
-import type { TenantScope } from '../../src/tenant-scope.ts'
 import type { Agent, Memory } from '../../types/database.d.ts'
 import { insertAgent, insertMemory } from '../support/factories.ts'
 import { skipBehindPooler } from '../support/skip.ts'
 import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
 import { cosine, direction, near } from './embeddings.ts'
+import { planOfFrequent, plansUntilNow } from './plan-of-frequent.ts'
 
 let tenants: TwoTenants
 let ada: Agent
@@ -227,42 +227,18 @@ test('finds the same inside a transaction', async () => {
   expect(contents(found.hits)).toEqual(expected(10))
 })
 
-/** How often the statements of searches ran on a plan that was kept, and on one of their own, until now. */
-async function plansUntilNow(
-  { db } = tenants.mine as Pick<TenantScope, 'db'>,
-): Promise<{ readonly kept: number; readonly own: number }> {
-  const { rows } = await sql<{
-    kept: number
-    own: number
-  }>`select coalesce(sum(generic_plans), 0)::int as kept,
-    coalesce(sum(custom_plans), 0)::int as own from pg_prepared_statements where statement like ${'%"is ann"%'}`.execute(
-    db,
-  )
-  return rows[0] ?? { kept: 0, own: 0 }
-}
-
-/** Repeats a search until its connection has sent it often, and tells how the last one was planned. */
-async function planOfFrequent(
-  run: () => Promise<unknown>,
-  scope?: Pick<TenantScope, 'db'>,
-): Promise<'kept' | 'own' | undefined> {
-  for (let count = 0; count < 30; count++) await run()
-  const before = await plansUntilNow(scope)
-  await run()
-  const after = await plansUntilNow(scope)
-  if (after.kept > before.kept) return 'kept'
-  return after.own > before.own ? 'own' : undefined
-}
-
 describe('the plan', skipBehindPooler('statements are not prepared there'), () => {
-  test.each<Omit<MemorySearch, 'embedding'>>([{}, { agentId }, { userId: agentId }, { embeddingModel: 'x' }])(
-    'keeps the plan of a frequent search that counts what it searches, by %j',
-    async (filters) => {
-      const first = await search(filters)
-      expect(await planOfFrequent(async () => await search(filters))).toBe('kept')
-      expect(await search(filters)).toEqual(first)
-    },
-  )
+  test.each<Omit<MemorySearch, 'embedding'>>([
+    {},
+    { agentId },
+    { userId: agentId },
+    { embeddingModel: 'x' },
+    { text: 'memory' },
+  ])('keeps the plan of a frequent search that counts what it searches, by %j', async (filters) => {
+    const first = await search(filters)
+    expect(await planOfFrequent(tenants.mine, async () => await search(filters))).toBe('kept')
+    expect(await search(filters)).toEqual(first)
+  })
 
   test.each<Omit<MemorySearch, 'embedding'>>([
     { category: 'factual' },
@@ -270,23 +246,24 @@ describe('the plan', skipBehindPooler('statements are not prepared there'), () =
     { status: ['active', 'archived'] },
     { agentId, userId: agentId },
     { tags: ['even'] },
-    { text: 'memory' },
+    { text: 'memory', category: 'factual' },
+    { text: 'memory', tags: ['even'] },
   ])('plans each time where other filters decide, by %j', async (filters) => {
-    expect(await planOfFrequent(async () => await search(filters))).toBe('own')
+    expect(await planOfFrequent(tenants.mine, async () => await search(filters))).toBe('own')
   })
 
   test('plans for itself inside a transaction, and leaves it the settings of its other statements', async () => {
     const settings = sql`select current_setting('enable_sort') as sort, current_setting('enable_seqscan') as scan`
     await tenants.mine.transaction(async (trx) => {
       const run = async (): Promise<unknown> => await trx.memories.search({ embedding: question, limit: 7 })
-      expect(await planOfFrequent(run, trx)).toBe('own')
+      expect(await planOfFrequent(trx, run)).toBe('own')
       expect((await settings.execute(trx.db)).rows).toEqual([{ sort: 'on', scan: 'on' }])
     })
   })
 
   test('plans a search that is new to the connection for itself, which is sooner done', async () => {
-    const before = await plansUntilNow()
+    const before = await plansUntilNow(tenants.mine)
     await search({ sessionId: agentId })
-    expect(await plansUntilNow()).toEqual({ kept: before.kept, own: before.own + 1 })
+    expect(await plansUntilNow(tenants.mine)).toEqual({ kept: before.kept, own: before.own + 1 })
   })
 })
