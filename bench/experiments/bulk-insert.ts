@@ -35,7 +35,7 @@ export const bulkInsert: Experiment = {
     const client = new pg.Client(scratch.url)
     await client.connect()
     try {
-      await using database = createDatabase({ url: scratch.url, poolSize: 1 })
+      await using database = createDatabase({ url: scratch.url, poolSize: 4 })
       const target = await prepareTarget(client)
       const tenant = database.forTenant(target.orgId)
       const count = isQuick ? 100 : 1_000
@@ -46,8 +46,11 @@ export const bulkInsert: Experiment = {
         staged(target),
         unnestText(target),
         unnestBinary(target),
-        library(tenant, target),
+        library(tenant, target, { batchSize: count, concurrency: 1 }),
       ]
+      const together = [2, 4].map((concurrency) =>
+        library(tenant, target, { batchSize: count / 4, concurrency }),
+      )
       const comparisons: Comparison[] = []
       const measure = async (
         title: string,
@@ -62,7 +65,7 @@ export const bulkInsert: Experiment = {
           ),
         )
       }
-      await measure('1,000 memories, all indexes and triggers (ms for 1,000)', ways)
+      await measure('1,000 memories, all indexes and triggers (ms for 1,000)', [...ways, ...together])
       await client.query('drop index ibex_core.memories_embedding_idx')
       await measure('the same without the index of vectors', ways)
       await client.query('drop index ibex_core.memories_search_vector_idx')
@@ -187,9 +190,13 @@ function unnestBinary({ client, orgId, agentId, vectorOid }: Target): Way {
   }
 }
 
-function library({ memories }: TenantScope, { agentId }: Target): Way {
+function library(
+  { memories }: TenantScope,
+  { agentId }: Target,
+  options: { readonly batchSize: number; readonly concurrency: number },
+): Way {
   return {
-    name: 'memories.addMany, exact duplicates only',
+    name: `memories.addMany, exact duplicates only, ${options.concurrency} at a time`,
     insert: async (rows) => {
       const inputs = rows.map(({ content, embedding }) => ({
         agentId,
@@ -197,7 +204,7 @@ function library({ memories }: TenantScope, { agentId }: Target): Way {
         embedding,
         category: 'factual' as const,
       }))
-      await memories.addMany(inputs, { batchSize: 1_000 })
+      await memories.addMany(inputs, options)
     },
   }
 }

@@ -1,4 +1,4 @@
-/** Adds any number of memories in batches, as fast as they are written and no faster. */
+/** Adds any number of memories in batches, several at a time, as fast as they are written and no faster. */
 import { checkEmbedder, embedTexts } from '../embedding/embed-texts.ts'
 import type { Embedder } from '../embedding/embedder.ts'
 import { BulkAddError, DatabaseError, IbexError, InvalidArgumentError } from '../errors.ts'
@@ -23,6 +23,14 @@ export type BulkMemorySource = Iterable<BulkMemoryInput> | AsyncIterable<BulkMem
 export interface AddManyOptions extends AddOptions {
   /** Rows of one transaction, 1 to 5,000 (default 500). */
   readonly batchSize?: number | undefined
+  /**
+   * Batches that are written at the same time, each on a connection of its own: 1 to 32 (default 1).
+   *
+   * The index of vectors takes most of the time, on one processor of the server for each connection. What is near depends on
+   * what was added before, so more than 1 needs `onNearDuplicate: 'ignore'`; of two rows that are the same, either may be the
+   * one that is created. Not inside a transaction, which has one connection.
+   */
+  readonly concurrency?: number | undefined
   /** Embeds the memories that come without an embedding, a batch at a time; its model is stored with them. */
   readonly embedder?: Embedder<typeof memoryDimension> | undefined
   /** Called after each batch with what was added since the beginning. */
@@ -43,8 +51,8 @@ export interface AddManyReport {
 
 /** Writes a batch, all or nothing. */
 export interface BatchWriter {
-  /** False where a batch that failed cannot be tried again in parts: in a transaction that surrounds it all. */
-  readonly canSplit: boolean
+  /** True in a transaction that surrounds it all: a batch that failed cannot be tried again in parts there. */
+  readonly isInTransaction: boolean
   add(batch: readonly CheckedMemory[]): Promise<readonly AddedMemory[]>
 }
 
@@ -53,6 +61,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof AddManyOptions>([
   'onNearDuplicate',
   'thresholds',
   'batchSize',
+  'concurrency',
   'embedder',
   'onProgress',
   'onOutcomes',
@@ -64,7 +73,11 @@ const optionNames: ReadonlySet<string> = new Set<keyof AddManyOptions>([
  *
  * @throws {InvalidArgumentError} when the source cannot be iterated, or an option is not what it should be.
  */
-export function checkAddMany(source: BulkMemorySource, options: AddManyOptions): CheckedAddOptions {
+export function checkAddMany(
+  source: BulkMemorySource,
+  options: AddManyOptions,
+  isInTransaction: boolean,
+): CheckedAddOptions {
   const isSource =
     typeof source === 'object' &&
     source !== null &&
@@ -74,12 +87,25 @@ export function checkAddMany(source: BulkMemorySource, options: AddManyOptions):
   checkOptionNames('option', options, optionNames)
   checkWholeNumber('batchSize', options.batchSize ?? defaultBatchSize, 1, 5_000)
   if (options.embedder !== undefined) checkEmbedder('embedder', options.embedder, memoryDimension)
-  const { onNearDuplicate = 'ignore', thresholds = {} } = options
+  const { onNearDuplicate = 'ignore', thresholds = {}, concurrency = 1 } = options
+  if (checkWholeNumber('concurrency', concurrency, 1, 32) > 1) {
+    if (isInTransaction)
+      throw new InvalidArgumentError(
+        'concurrency',
+        'must be 1 inside a transaction, which has one connection',
+      )
+    if (onNearDuplicate !== 'ignore')
+      throw new InvalidArgumentError(
+        'concurrency',
+        "must be 1 unless onNearDuplicate is 'ignore': what is near depends on what was added before",
+      )
+  }
   return checkAddOptions({ onNearDuplicate, thresholds })
 }
 
 /**
- * Adds what a source gives: the next rows are asked for when those before them are written.
+ * Adds what a source gives: the next rows are asked for when those before them are written, or being written when several
+ * batches are at a time.
  *
  * @throws {BulkAddError} when anything goes wrong; the cause says what.
  */
@@ -100,10 +126,22 @@ export async function addAll(
       batch = []
     }
     if (batch.length > 0) await run.write(batch)
+    await run.finish()
   } catch (error) {
-    throw run.explain(error)
+    // what was being written when the source failed counts, and where it failed too, it failed earlier
+    const first = await run.finish().then(
+      () => error,
+      (earlier: unknown) => earlier,
+    )
+    throw run.explain(first)
   }
   return run.report
+}
+
+/** What became of a batch: of the rows before the one that was in the way, when there is an error. */
+interface WrittenBatch {
+  readonly results: readonly AddedMemory[]
+  readonly failure?: { readonly error: unknown; readonly isRow: boolean }
 }
 
 /** Counts what was written, and knows which row was in the way. */
@@ -118,8 +156,13 @@ class BulkRun {
     pending_review: 0,
     erased: 0,
   }
+  /** Those that are being written, in the order of the source; none rejects. */
+  readonly #pending: Promise<WrittenBatch>[] = []
   #rows = 0
   #failedRow: number | undefined
+  /** A batch that is among those pending, or was the last of them that counted, has a failure. */
+  #isStopping = false
+  #hasFailed = false
 
   constructor(options: AddManyOptions, writer: BatchWriter) {
     this.#options = options
@@ -130,15 +173,22 @@ class BulkRun {
     return { rows: this.#rows, outcomes: { ...this.#outcomes } }
   }
 
+  /** Begins to write a batch, and waits until another one may begin. */
   async write(inputs: readonly BulkMemoryInput[]): Promise<void> {
-    this.#options.signal?.throwIfAborted()
-    const { memories, refusal } = checkUntilRefused(inputs, this.#options.embedder)
-    await this.#insert(await this.#embedded(memories))
-    if (refusal !== undefined) {
-      this.#failedRow = this.#rows
-      throw refusal.error
+    const { signal, embedder, concurrency = 1 } = this.#options
+    signal?.throwIfAborted()
+    const { memories, refusal } = checkUntilRefused(inputs, embedder)
+    this.#pending.push(this.#writeBatch(memories, refusal))
+    // once a row is in the way no more is begun
+    while (this.#pending.length >= (this.#isStopping ? 1 : concurrency)) await this.#countOldest()
+  }
+
+  /** Waits for what is being written. After a failure nothing more is counted, because rows before it are missing. */
+  async finish(): Promise<void> {
+    while (this.#pending.length > 0) {
+      if (this.#hasFailed) await this.#pending.shift()
+      else await this.#countOldest()
     }
-    this.#options.onProgress?.(this.report)
   }
 
   /** What the caller gets to see of an error. */
@@ -149,32 +199,63 @@ class BulkRun {
     return new BulkAddError({ index: this.#failedRow, written: this.#rows, isRetryable }, { cause: error })
   }
 
-  /** Inserts the rows at once; when one is refused, those before it all the same. */
-  async #insert(memories: readonly CheckedMemory[]): Promise<void> {
-    if (memories.length === 0) return
-    let results: readonly AddedMemory[]
-    try {
-      results = await this.#writer.add(memories)
-    } catch (error) {
-      if (!this.#writer.canSplit || !isRefusedRow(error)) throw error
-      if (memories.length === 1) {
-        this.#failedRow = this.#rows
-        throw error
-      }
-      // PostgreSQL does not say which row of a statement it refuses, and halving finds it in few steps
-      const middle = Math.ceil(memories.length / 2)
-      await this.#insert(memories.slice(0, middle))
-      await this.#insert(memories.slice(middle))
-      return
-    }
-    await this.#count(results)
+  async #writeBatch(
+    memories: readonly UnembeddedMemory[],
+    refusal: { readonly error: unknown } | undefined,
+  ): Promise<WrittenBatch> {
+    this.#isStopping ||= refusal !== undefined
+    const written = await this.#embedAndInsert(memories)
+    if (written.failure !== undefined) this.#isStopping = true
+    if (written.failure !== undefined || refusal === undefined) return written
+    return { results: written.results, failure: { error: refusal.error, isRow: true } }
   }
 
-  async #count(results: readonly AddedMemory[]): Promise<void> {
+  async #embedAndInsert(memories: readonly UnembeddedMemory[]): Promise<WrittenBatch> {
+    try {
+      return await this.#insert(await this.#embedded(memories))
+    } catch (error) {
+      return { results: [], failure: { error, isRow: false } }
+    }
+  }
+
+  /** Inserts the rows at once; when one is refused, those before it all the same. */
+  async #insert(memories: readonly CheckedMemory[]): Promise<WrittenBatch> {
+    if (memories.length === 0) return { results: [] }
+    try {
+      return { results: await this.#writer.add(memories) }
+    } catch (error) {
+      if (this.#writer.isInTransaction || !isRefusedRow(error))
+        return { results: [], failure: { error, isRow: false } }
+      if (memories.length === 1) return { results: [], failure: { error, isRow: true } }
+    }
+    // PostgreSQL does not say which row of a statement it refuses, and halving finds it in few steps
+    const middle = Math.ceil(memories.length / 2)
+    const first = await this.#insert(memories.slice(0, middle))
+    if (first.failure !== undefined) return first
+    const second = await this.#insert(memories.slice(middle))
+    return { ...second, results: [...first.results, ...second.results] }
+  }
+
+  async #countOldest(): Promise<void> {
+    const batch = await this.#pending[0]
+    if (batch === undefined) return
+    void this.#pending.shift()
+    try {
+      await this.#count(batch)
+    } catch (error) {
+      this.#hasFailed = true
+      throw error
+    }
+  }
+
+  async #count({ results, failure }: WrittenBatch): Promise<void> {
     const firstIndex = this.#rows
     this.#rows += results.length
     for (const { outcome } of results) this.#outcomes[outcome] += 1
-    await this.#options.onOutcomes?.(results, { firstIndex })
+    if (results.length > 0) await this.#options.onOutcomes?.(results, { firstIndex })
+    if (failure === undefined) return this.#options.onProgress?.(this.report)
+    if (failure.isRow) this.#failedRow = this.#rows
+    throw failure.error
   }
 
   async #embedded(memories: readonly UnembeddedMemory[]): Promise<readonly CheckedMemory[]> {

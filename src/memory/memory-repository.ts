@@ -108,7 +108,8 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
   /**
    * Adds any number of memories in batches, each a transaction of its own, and counts what became of them.
    *
-   * The source is asked for more only when the batch before is written, so a stream of millions needs the memory of one batch.
+   * The source is asked for more only when the batch before is written, so a stream of millions needs the memory of one batch, or
+   * of as many as `concurrency` lets be written at a time, which is quicker on a server with processors to spare.
    * Near duplicates and conflicts are looked for only where `onNearDuplicate` says what becomes of them.
    *
    * ```ts
@@ -122,10 +123,10 @@ export class MemoryRepository extends BaseRepository<DB, 'ibex_core.memories'> {
    *   from where to go on.
    */
   async addMany(source: BulkMemorySource, options: AddManyOptions = {}): Promise<AddManyReport> {
-    const checkedOptions = checkAddMany(source, options)
     const { orgId, isTransaction } = this.scope
+    const checkedOptions = checkAddMany(source, options, isTransaction)
     return await addAll(source, options, {
-      canSplit: !isTransaction,
+      isInTransaction: isTransaction,
       add: async (batch) =>
         await this.#allOrNone(batch, async (db) => await addMemories(db, orgId, batch, checkedOptions)),
     })
