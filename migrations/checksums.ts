@@ -40,5 +40,5 @@ export const checksums: Readonly<Record<string, string>> = {
   '20261124_0039_open_untrusted_reads': 'ts:e8b98ffc0b91e425da05eda0d29e07ce30fe53db8f62fc77e7a61efd4ec5165a',
   '20261124_0040_let_imports_through': 'ts:81aa0e8d9aa5f31a012c83d9101ff042985a0585a213ad0ae9e4a7d0baf99a69',
   '20261128_0041_look_up_duplicates_only': 'ts:5ad4f400c6bd88938a453f6d053d8f98c2e5073a8b73993e0c9f5cef67802206',
-  '20261128_0042_keep_plans_of_word_search': 'ts:59938979b844102922973369430df26a41c1a5ef335b6ca30325474259c87d8f',
+  '20261128_0042_keep_plans_of_word_search': 'ts:cb24e5fdccc63e3b746f6397fac3d187a3a93841904ad2fe011b72150cb778f4',
 }

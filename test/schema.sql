@@ -1568,8 +1568,8 @@ CREATE OR REPLACE FUNCTION ibex_core.search_memories(query text, language text, 
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER ROWS 20
  SET search_path TO ''
- SET plan_cache_mode TO 'force_custom_plan'
- SET enable_seqscan TO 'on'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
  SET enable_sort TO 'on'
 AS $function$
 #variable_conflict error

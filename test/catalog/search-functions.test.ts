@@ -76,22 +76,22 @@ test('finds the search functions, ours and those of a consumer', () => {
   ])
 })
 
-/** Those that statements call whose plan is kept, with scans and sorts turned off. */
-const calledByKeptPlans: ReadonlySet<string> = new Set([
-  'ibex_core.memories_with_words',
-  'ibex_core.search_memories',
-])
+/** How those plan that statements with a kept plan call; the others, with each call. */
+const plansOf: Readonly<Record<string, readonly string[]>> = {
+  'ibex_core.memories_with_words': [
+    'plan_cache_mode=force_custom_plan',
+    'enable_seqscan=on',
+    'enable_sort=on',
+  ],
+  'ibex_core.search_memories': ['plan_cache_mode=force_generic_plan', 'enable_seqscan=off', 'enable_sort=on'],
+}
 
 test('belong to the search role, look nothing up in a path, and can be called by the app role alone', () => {
   for (const { name, owner, settings, volatility, callers } of functions) {
     expect({ name, owner, settings, volatility, callers }).toEqual({
       name,
       owner: 'ibex_search',
-      settings: [
-        'search_path=""',
-        'plan_cache_mode=force_custom_plan',
-        ...(calledByKeptPlans.has(name) ? ['enable_seqscan=on', 'enable_sort=on'] : []),
-      ],
+      settings: ['search_path=""', ...(plansOf[name] ?? ['plan_cache_mode=force_custom_plan'])],
       volatility: 's',
       callers: ['ibex_app'],
     })
