@@ -1,4 +1,5 @@
 /** Checks the columns and values of a row before they become SQL. */
+import { vectorText } from '../database/vector-text.ts'
 import { InvalidArgumentError, InvalidColumnError, TenantMismatchError } from '../errors.ts'
 import { isUuid } from '../tenancy/arguments.ts'
 import type { TableDefinition } from './table-definition.ts'
@@ -88,7 +89,8 @@ export function toColumnValue(type: string, value: unknown): unknown {
   const isJson = type === 'jsonb' || type === 'json'
   if (isJson && Array.isArray(value)) return JSON.stringify(value)
   const isVector = type.startsWith('vector') || type.startsWith('halfvec')
-  if (isVector && (Array.isArray(value) || value instanceof Float32Array)) return `[${value.join(',')}]`
+  if (isVector && value instanceof Float32Array) return vectorText(value)
+  if (isVector && Array.isArray(value)) return `[${value.join(',')}]`
   return value
 }
 

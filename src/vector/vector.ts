@@ -1,4 +1,5 @@
 /** The value of a `vector` column. */
+import { vectorText } from '../database/vector-text.ts'
 import { InvalidVectorError } from '../errors.ts'
 
 /** What a vector can be made of. */
@@ -63,7 +64,7 @@ export class Vector<N extends number = number> extends Float32Array {
 
   /** The text form, `[1,2,3]`; the driver calls it. */
   toPostgres(): string {
-    return `[${this.join(',')}]`
+    return vectorText(this)
   }
 
   /** Plain numbers, so that JSON holds an array and not an object of indexes. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { InvalidVectorError } from '../../src/errors.ts'
+import { vectorText } from '../../src/database/vector-text.ts'
 import { Vector } from '../../src/vector/vector.ts'
+import { randomFrom } from '../support/random.ts'
 
 test('is a Float32Array of its dimension', () => {
   const vector = Vector.create([1, 0.5, -2], 3)
@@ -30,6 +32,23 @@ test('writes what PostgreSQL reads, and reads what it writes', () => {
   // PostgreSQL has no -0 in its text, and 0 equals it
   expect(Vector.parse(text)).toEqual(Vector.create([1, 0, 0.1, 1e-7, 3.4e38], 5))
   expect(Vector.parse('[1,2.5,-3e-05]').toJSON()).toEqual([1, 2.5, Math.fround(-3e-5)])
+})
+
+test('writes every 4-byte float so that it is read as the same one', () => {
+  const floats = new Float32Array(100_000)
+  const bits = new Uint32Array(floats.buffer)
+  const next = randomFrom(20_261_128)
+  for (let index = 0; index < bits.length; index++) bits[index] = next(2 ** 32)
+  const finite = floats.filter((value) => Number.isFinite(value) && value !== 0)
+  expect(finite.length).toBeGreaterThan(99_000)
+  expect(Vector.parse(vectorText(finite))).toEqual(Vector.create(finite, finite.length))
+})
+
+test('writes whole numbers as they are, and others with nine digits', () => {
+  expect(vectorText(new Float32Array([0, -3, 999_999_936, 1e9, 0.1]))).toBe(
+    '[0,-3,999999936,1.00000000e+9,0.100000001]',
+  )
+  expect(vectorText(new Float32Array())).toBe('[]')
 })
 
 test.each(['[1,secret]', '"secret"', '7'])(
