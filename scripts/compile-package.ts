@@ -1,7 +1,7 @@
-/** Compiles the package into a folder: declarations beside each other as the sources are, and few files of JavaScript. */
+/** Compiles the package into a folder: a declaration for each source, and few files of JavaScript. */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { rolldown } from 'rolldown'
 import { ScriptError } from './command-line.ts'
 
@@ -35,13 +35,12 @@ function writeDeclarations(folder: string): void {
 }
 
 async function writeCode(folder: string): Promise<void> {
-  const isOurs = /^[./]/
   const bundle = await rolldown({
     cwd: root,
     input: entries(),
     platform: 'node',
     // packages are the user's to install, and one of each: a second Kysely would not know the first one's classes
-    external: (id) => !isOurs.test(id),
+    external: (id) => !id.startsWith('.') && !isAbsolute(id),
     transform: { target: 'es2024' },
   })
   try {

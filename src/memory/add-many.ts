@@ -28,7 +28,8 @@ export interface AddManyOptions extends AddOptions {
    *
    * The index of vectors takes most of the time, on one processor of the server for each connection. What is near depends on
    * what was added before, so more than 1 needs `onNearDuplicate: 'ignore'`; of two rows that are the same, either may be the
-   * one that is created. Not inside a transaction, which has one connection.
+   * one that is created. When a row is refused, some behind it may have been written: who goes on from `written` finds them
+   * as duplicates. Not inside a transaction, which has one connection.
    */
   readonly concurrency?: number | undefined
   /** Embeds the memories that come without an embedding, a batch at a time; its model is stored with them. */

@@ -32,8 +32,8 @@ export async function cancelRequest(client: WireClient): Promise<void> {
   if (processID === null || secretKey === null) {
     throw new UnsupportedOnEmbeddedError('the embedded database cannot cancel a statement: use a server')
   }
-  // pg exports Connection with these methods, and its client holds TLS options in `ssl`; the types describe older forms
   const { default: driver } = await import('pg')
+  // pg exports Connection with these methods, and its client holds TLS options in `ssl`; the types describe older forms
   const connection = new driver.Connection({ ssl }) as unknown as CancelConnection
   await new Promise<void>((resolve, reject) => {
     // a server that does not answer must not hold the caller, who has given up already
