@@ -8,6 +8,7 @@ import {
   UniqueViolationError,
 } from '../../src/errors.ts'
 import type { NewPromptTemplate, NewRole, PromptTemplate, Role } from '../../types/database.d.ts'
+import { nextMoment } from '../support/next-moment.ts'
 import { insertPromptTemplate, insertRole } from '../support/factories.ts'
 import {
   type TwoTenants,
@@ -55,11 +56,13 @@ async function theirsInvisible(): Promise<void> {
   expect(await tenants.mine.roles.exists({ id: foreign.role_id })).toBe(false)
 }
 
+/** Inserts a template that is younger than those before. */
 async function insertTemplate(
   name: string,
   values: Partial<NewPromptTemplate> = {},
 ): Promise<PromptTemplate> {
   const { promptTemplates } = tenants.mine
+  await nextMoment()
   return await promptTemplates.insert({ role_id: role.id, name, content: `This is ${name}.`, ...values })
 }
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { nextMoment } from '../support/next-moment.ts'
 import { setup } from '../support/setup.ts'
 import type { TestDatabase } from '../support/setup.ts'
 import { asTenant, createTenant, insertMemory } from './as-tenant.ts'
@@ -34,6 +35,7 @@ test.each(['agents', 'memories'])(
       return rows
     }
     const before = await read()
+    await nextMoment()
 
     await sql`update ${name} set metadata = metadata, deleted_at = deleted_at where org_id = ${mine.orgId}`.execute(
       admin,

@@ -11,6 +11,7 @@ import {
   UniqueViolationError,
 } from '../../src/errors.ts'
 import type { Product, User } from '../../types/database.d.ts'
+import { nextMoment } from '../support/next-moment.ts'
 import { insertProduct, insertUser } from '../support/factories.ts'
 import { type TwoTenants, failure, openTwoTenants, shown, watchTheirs } from '../support/two-tenants.ts'
 import { refused } from './refused.ts'
@@ -270,6 +271,7 @@ test('finds an order by its number, and the orders of a user newest first, page 
   for (let index = 0; index < 3; index++) {
     const items = [{ productId: glass.id, quantity: 1 }]
     placed.push((await orders.place(order({ userId: user.id, items }))).order)
+    await nextMoment()
   }
   const [first, second, third] = placed
   expect(await orders.findByNumber(first?.order_number ?? '')).toEqual(first)

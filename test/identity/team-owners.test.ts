@@ -13,6 +13,7 @@ import type { TeamRepository } from '../../src/identity/team-repository.ts'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
 import type { DB, NewTeam, Team, User } from '../../types/database.d.ts'
+import { nextMoment } from '../support/next-moment.ts'
 import { insertOrganization, insertTeam, insertUser } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants, watchTheirs } from '../support/two-tenants.ts'
@@ -185,7 +186,10 @@ describe('an owner who leaves', () => {
     const suspended = await insertMine({ status: 'suspended' })
     const deleted = await insertMine()
     const eve = await insertMine({ name: 'Eve' })
-    for (const { id } of [suspended, deleted, eve, bob]) await teams.addMember(team.id, id, 'owner')
+    for (const { id } of [suspended, deleted, eve, bob]) {
+      await nextMoment()
+      await teams.addMember(team.id, id, 'owner')
+    }
     await mine.users.softDelete(deleted.id)
     for (const next of [eve, bob, suspended]) {
       await teams.removeMember(team.id, await holder())

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { DocumentChunk } from '../../src/knowledge/document-chunk.ts'
+import { nextMoment } from '../support/next-moment.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, openTwoTenants, watchTheirs } from '../support/two-tenants.ts'
 import { direction } from './embeddings.ts'
@@ -44,7 +45,9 @@ function embedded(chunks: readonly DocumentChunk[]) {
 test('queues the chunks without an embedding, oldest first, until they have one', async () => {
   const { documents } = tenants.mine
   await documents.ingest(bare('b', ['one', 'two']))
+  await nextMoment()
   await documents.ingest(bare('a', ['three']))
+  await nextMoment()
   const embedding = direction('four')
   await documents.ingest({ documentId: 'c', chunks: [{ content: 'four', embedding }, { content: 'five' }] })
   const queued = await documents.unembedded()

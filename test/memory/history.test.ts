@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { InvalidArgumentError } from '../../src/errors.ts'
+import { nextMoment } from '../support/next-moment.ts'
 import { insertMemory } from '../support/factories.ts'
 import { type TwoTenants, openTwoTenants, refusal } from '../support/two-tenants.ts'
 import { direction } from './embeddings.ts'
@@ -16,7 +17,9 @@ afterAll(async () => {
   await tenants.close()
 })
 
+/** Adds a memory that is younger than those before. */
 async function insertMine(content: string): Promise<string> {
+  await nextMoment()
   const { memory } = await tenants.mine.memories.add({
     agentId: null,
     content,

@@ -5,6 +5,7 @@ import { MigrationError } from '../../src/errors.ts'
 import { textOfLength } from '../../src/migration/columns.ts'
 import { createGlobalTable } from '../../src/migration/create-global-table.ts'
 import { dumpSchema } from '../../src/migration/dump-schema.ts'
+import { nextMoment } from '../support/next-moment.ts'
 import { type TwoTenants, failure, openTwoTenants } from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
@@ -150,6 +151,7 @@ test('moves updated_at when a row really changed, and only then', async () => {
   await insertCurrency('EUR')
   const updatedAt = sql`select updated_at::text as value from public.currencies`
   const before = await column(updatedAt)
+  await nextMoment()
   await sql`update public.currencies set name = name`.execute(tenants.admin)
   expect(await column(updatedAt)).toEqual(before)
   await sql`update public.currencies set name = 'Euro'`.execute(tenants.admin)
