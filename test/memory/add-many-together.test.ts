@@ -5,23 +5,19 @@ import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Embedder } from '../../src/embedding/embedder.ts'
 import { lexicalEmbedder } from '../../src/embedding/lexical-embedder.ts'
-import { BulkAddError, ForeignKeyViolationError, InvalidArgumentError } from '../../src/errors.ts'
-import type { AddManyOptions, BulkMemoryInput, BulkMemorySource } from '../../src/memory/add-many.ts'
-import type { Agent } from '../../types/database.d.ts'
+import { ForeignKeyViolationError, InvalidArgumentError } from '../../src/errors.ts'
+import type { AddManyOptions, BulkMemoryInput } from '../../src/memory/add-many.ts'
 import { insertAgent } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
-import { direction } from './embeddings.ts'
+import { embedding, input, numbered, stopped, storedContents } from './bulk-memories.ts'
 
 let tenants: TwoTenants
-let agent: Agent
 let theirsUnchanged: () => Promise<void>
-const embedding = direction('any')
 
 beforeAll(async () => {
   tenants = await openTwoTenants({ poolSize: 8 })
-  agent = await insertAgent(tenants.admin, { org_id: tenants.mine.orgId })
-  await tenants.theirs.memories.addMany([input('0', { agentId: null })])
+  await tenants.theirs.memories.addMany([input('0')])
   theirsUnchanged = await watchTheirs(tenants, 'ibex_core.memories', 'ibex_core.memory_versions')
 })
 
@@ -33,25 +29,6 @@ afterEach(async () => {
 afterAll(async () => {
   await tenants.close()
 })
-
-function input(content: string, values: Partial<BulkMemoryInput> = {}): BulkMemoryInput {
-  return { agentId: agent.id, content, embedding, category: 'factual', ...values }
-}
-
-function numbered(count: number): BulkMemoryInput[] {
-  return Array.from({ length: count }, (_, index) => input(String(index)))
-}
-
-async function storedContents(): Promise<string[]> {
-  const rows = await tenants.mine.memories.find()
-  return rows.map(({ content }) => content).toSorted((one, other) => Number(one) - Number(other))
-}
-
-async function stopped(source: BulkMemorySource, options: AddManyOptions): Promise<BulkAddError> {
-  const error = await failure(async () => await tenants.mine.memories.addMany(source, options))
-  if (error instanceof BulkAddError) return error
-  throw error
-}
 
 /** A source that fails when it has given these. */
 function* endingAfter(rows: readonly BulkMemoryInput[]): Generator<BulkMemoryInput> {
@@ -81,7 +58,7 @@ function slowEmbedder(): { readonly embedder: Embedder<384>; readonly most: () =
 
 test('tells outcomes and progress in the order of the source, whichever batch is written first', async () => {
   const { embedder, most } = slowEmbedder()
-  const rows = Array.from({ length: 17 }, (_, index) => input(String(index), { embedding: undefined }))
+  const rows = numbered(17, { embedding: undefined })
   const told: number[][] = []
   const report = await tenants.mine.memories.addMany(rows, {
     embedder,
@@ -101,7 +78,7 @@ test('tells outcomes and progress in the order of the source, whichever batch is
       [Math.min(17, batch * 2 + 2)],
     ]).flat(),
   )
-  expect(await storedContents()).toEqual(rows.map(({ content }) => content))
+  expect(await storedContents(tenants.mine)).toEqual(rows.map(({ content }) => content))
 })
 
 test('asks the source for more only when one of the batches that may be written is', async () => {
@@ -124,6 +101,7 @@ test(
   'writes as many batches at once as it is told to',
   skipOnEmbedded('one connection: batches take turns'),
   async () => {
+    const agent = await insertAgent(tenants.admin, { org_id: tenants.mine.orgId })
     const held = Promise.withResolvers<void>()
     const isHeld = Promise.withResolvers<void>()
     const holding = tenants.admin.transaction().execute(async (trx) => {
@@ -132,7 +110,10 @@ test(
       await held.promise
     })
     await isHeld.promise
-    const adding = tenants.mine.memories.addMany(numbered(20), { batchSize: 2, concurrency: 5 })
+    const adding = tenants.mine.memories.addMany(numbered(20, { agentId: agent.id }), {
+      batchSize: 2,
+      concurrency: 5,
+    })
     const waiting = async (): Promise<number> => {
       const { rows } = await sql`select from pg_stat_activity
       where datname = current_database() and wait_event_type = 'Lock' and query like '%add_memories%'`.execute(
@@ -159,7 +140,7 @@ test.each([
   const rows = numbered(200)
   rows[17] = input('secret', bad)
   const outcomes: number[] = []
-  const error = await stopped(rows, {
+  const error = await stopped(tenants.mine, rows, {
     batchSize: 4,
     concurrency: 3,
     onOutcomes: (results, { firstIndex }) => void outcomes.push(firstIndex, results.length),
@@ -167,7 +148,7 @@ test.each([
   expect(error).toMatchObject({ index: 17, written: 17, isRetryable: false })
   expect(error.cause).toBeInstanceOf(cause)
   expect(outcomes).toEqual([0, 4, 4, 4, 8, 4, 12, 4, 16, 1])
-  const stored = await storedContents()
+  const stored = await storedContents(tenants.mine)
   expect(stored.slice(0, 17)).toEqual(rows.slice(0, 17).map(({ content }) => content))
   // of what the server refuses it is known late: two batches behind it may be there, whole
   expect(cause === InvalidArgumentError ? [17] : [17, 21, 25]).toContain(stored.length)
@@ -182,18 +163,21 @@ test('names the first row of the source that is refused, though a later one is r
   const rows = numbered(12)
   rows[2] = input('first', { agentId: randomUUID() })
   rows[9] = input('second', { importance: 11 })
-  expect(await stopped(rows, { batchSize: 4, concurrency: 3 })).toMatchObject({ index: 2, written: 2 })
+  expect(await stopped(tenants.mine, rows, { batchSize: 4, concurrency: 3 })).toMatchObject({
+    index: 2,
+    written: 2,
+  })
 })
 
 test('counts what was being written when the source fails, and leaves nothing running', async () => {
-  const error = await stopped(endingAfter(numbered(11)), { batchSize: 2, concurrency: 4 })
+  const error = await stopped(tenants.mine, endingAfter(numbered(11)), { batchSize: 2, concurrency: 4 })
   expect(error).toMatchObject({ index: undefined, written: 10, cause: { message: 'the file ends here' } })
-  expect(await storedContents()).toHaveLength(10)
+  expect(await storedContents(tenants.mine)).toHaveLength(10)
 })
 
 test('names the row that is refused rather than the source that fails after it', async () => {
   const rows = [...numbered(3), input('x', { agentId: randomUUID() })]
-  const error = await stopped(endingAfter(rows), { batchSize: 2, concurrency: 8 })
+  const error = await stopped(tenants.mine, endingAfter(rows), { batchSize: 2, concurrency: 8 })
   expect(error).toMatchObject({ index: 3, written: 3 })
   expect(error.cause).toBeInstanceOf(ForeignKeyViolationError)
 })
@@ -207,13 +191,13 @@ test('begins no more once one has failed, though those before it are still being
     return texts.map(() => embedding)
   }
   const embedder = { ...lexicalEmbedder, embed }
-  const error = await stopped(drip(8), { embedder, batchSize: 1, concurrency: 8 })
+  const error = await stopped(tenants.mine, drip(8), { embedder, batchSize: 1, concurrency: 8 })
   expect(error).toMatchObject({ index: undefined, written: 1 })
   expect(calls).toBeLessThanOrEqual(3)
 })
 
 test('stops when a callback fails, and waits for what is being written', async () => {
-  const error = await stopped(numbered(60), {
+  const error = await stopped(tenants.mine, numbered(60), {
     batchSize: 3,
     concurrency: 4,
     onOutcomes: (_, { firstIndex }) => {
@@ -242,7 +226,7 @@ test('stops when the signal says so, with its reason, and has counted what it be
   }
   const error = await failure(async () => await tenants.mine.memories.addMany(numbered(30), options))
   expect(error).toBe(reason)
-  expect(await storedContents()).toHaveLength(told.at(-1) ?? 0)
+  expect(await storedContents(tenants.mine)).toHaveLength(told.at(-1) ?? 0)
   expect(told.at(-1)).toBe(6)
 })
 
@@ -250,7 +234,7 @@ test('creates what several batches hold once', async () => {
   const rows = Array.from({ length: 60 }, (_, index) => input(String(index % 7)))
   const report = await tenants.mine.memories.addMany(rows, { batchSize: 5, concurrency: 6 })
   expect(report).toMatchObject({ rows: 60, outcomes: { created: 7, duplicate: 53 } })
-  expect(await storedContents()).toEqual(['0', '1', '2', '3', '4', '5', '6'])
+  expect(await storedContents(tenants.mine)).toEqual(['0', '1', '2', '3', '4', '5', '6'])
 })
 
 test.each<[string, object]>([
@@ -274,5 +258,5 @@ test('refuses several at a time inside a transaction, which has one connection',
   )
   expect(error).toMatchObject({ argument: 'concurrency' })
   expect(error).toBeInstanceOf(InvalidArgumentError)
-  expect(await storedContents()).toEqual([])
+  expect(await storedContents(tenants.mine)).toEqual([])
 })

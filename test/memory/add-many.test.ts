@@ -3,27 +3,17 @@ import { Readable } from 'node:stream'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Embedder } from '../../src/embedding/embedder.ts'
 import { lexicalEmbedder } from '../../src/embedding/lexical-embedder.ts'
-import {
-  BulkAddError,
-  EmbeddingFailedError,
-  ForeignKeyViolationError,
-  InvalidArgumentError,
-} from '../../src/errors.ts'
-import type { AddManyOptions, BulkMemoryInput, BulkMemorySource } from '../../src/memory/add-many.ts'
-import type { Agent } from '../../types/database.d.ts'
-import { insertAgent } from '../support/factories.ts'
+import { EmbeddingFailedError, ForeignKeyViolationError, InvalidArgumentError } from '../../src/errors.ts'
+import type { BulkMemoryInput, BulkMemorySource } from '../../src/memory/add-many.ts'
 import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
-import { direction } from './embeddings.ts'
+import { embedding, input, numbered, stopped, storedContents } from './bulk-memories.ts'
 
 let tenants: TwoTenants
-let agent: Agent
 let theirsUnchanged: () => Promise<void>
-const embedding = direction('any')
 
 beforeAll(async () => {
   tenants = await openTwoTenants()
-  agent = await insertAgent(tenants.admin, { org_id: tenants.mine.orgId })
-  await tenants.theirs.memories.addMany(['0', '1'].map((content) => input(content, { agentId: null })))
+  await tenants.theirs.memories.addMany(['0', '1'].map((content) => input(content)))
   theirsUnchanged = await watchTheirs(tenants, 'ibex_core.memories', 'ibex_core.memory_versions')
 })
 
@@ -36,26 +26,6 @@ afterAll(async () => {
   await tenants.close()
 })
 
-function input(content: string, values: Partial<BulkMemoryInput> = {}): BulkMemoryInput {
-  return { agentId: agent.id, content, embedding, category: 'factual', ...values }
-}
-
-function numbered(count: number): BulkMemoryInput[] {
-  return Array.from({ length: count }, (_, index) => input(String(index)))
-}
-
-async function storedContents(): Promise<string[]> {
-  const rows = await tenants.mine.memories.find()
-  return rows.map(({ content }) => content).toSorted((one, other) => Number(one) - Number(other))
-}
-
-/** Runs what must stop half-way, and returns its error. */
-async function stopped(source: BulkMemorySource, options: AddManyOptions = {}): Promise<BulkAddError> {
-  const error = await failure(async () => await tenants.mine.memories.addMany(source, options))
-  if (error instanceof BulkAddError) return error
-  throw error
-}
-
 test.each<[string, (rows: BulkMemoryInput[]) => BulkMemorySource]>([
   ['an array', (rows) => rows],
   ['a set', (rows) => new Set(rows)],
@@ -63,7 +33,7 @@ test.each<[string, (rows: BulkMemoryInput[]) => BulkMemorySource]>([
 ])('counts what became of the rows of %s, and keeps apart what belongs to others', async (_, sourceOf) => {
   const report = await tenants.mine.memories.addMany(sourceOf([...numbered(5), input('3')]), { batchSize: 2 })
   expect(report).toMatchObject({ rows: 6, outcomes: { created: 5, duplicate: 1 } })
-  expect(await storedContents()).toEqual(['0', '1', '2', '3', '4'])
+  expect(await storedContents(tenants.mine)).toEqual(['0', '1', '2', '3', '4'])
 })
 
 test('asks the source for more only when the rows before are written', async () => {
@@ -111,14 +81,14 @@ test.each([
   const rows = numbered(23)
   rows[17] = input('secret', bad)
   const outcomes: number[] = []
-  const error = await stopped(rows, {
+  const error = await stopped(tenants.mine, rows, {
     batchSize: 10,
     onOutcomes: (results, { firstIndex }) => void outcomes.push(firstIndex, results.length),
   })
   expect(error).toMatchObject({ index: 17, written: 17, isRetryable: false })
   expect(error.cause).toBeInstanceOf(cause)
   expect(error.message).not.toContain('secret')
-  expect(await storedContents()).toEqual(rows.slice(0, 17).map(({ content }) => content))
+  expect(await storedContents(tenants.mine)).toEqual(rows.slice(0, 17).map(({ content }) => content))
   expect(sumOfLengths(outcomes)).toBe(17)
 
   const report = await tenants.mine.memories.addMany(rows.slice(error.written + 1))
@@ -140,10 +110,10 @@ test('stops where the source fails: what it gave in whole batches stays', async 
       isClosed = true
     }
   }
-  const error = await stopped(source(), { batchSize: 3 })
+  const error = await stopped(tenants.mine, source(), { batchSize: 3 })
   expect(error).toMatchObject({ index: undefined, written: 6, cause: { message: 'the file ends here' } })
   expect(isClosed).toBe(true)
-  expect(await storedContents()).toHaveLength(6)
+  expect(await storedContents(tenants.mine)).toHaveLength(6)
 })
 
 test('closes the source when a row is refused', async () => {
@@ -155,19 +125,19 @@ test('closes the source when a row is refused', async () => {
       isClosed = true
     }
   }
-  await stopped(source(), { batchSize: 3 })
+  await stopped(tenants.mine, source(), { batchSize: 3 })
   expect(isClosed).toBe(true)
 })
 
 test('stops when a callback fails, after the batch that it was told of', async () => {
-  const error = await stopped(numbered(9), {
+  const error = await stopped(tenants.mine, numbered(9), {
     batchSize: 3,
     onOutcomes: (_, { firstIndex }) => {
       if (firstIndex === 3) throw new Error('the disk is full')
     },
   })
   expect(error).toMatchObject({ index: undefined, written: 6 })
-  expect(await storedContents()).toHaveLength(6)
+  expect(await storedContents(tenants.mine)).toHaveLength(6)
 })
 
 test('stops between two batches when the signal says so, with its reason', async () => {
@@ -180,7 +150,7 @@ test('stops between two batches when the signal says so, with its reason', async
   }
   const error = await failure(async () => await tenants.mine.memories.addMany(numbered(9), options))
   expect(error).toBe(reason)
-  expect(await storedContents()).toHaveLength(3)
+  expect(await storedContents(tenants.mine)).toHaveLength(3)
 })
 
 test('embeds the memories that have no embedding, a batch at a time, and leaves the others as they are', async () => {
@@ -192,8 +162,13 @@ test('embeds the memories that have no embedding, a batch at a time, and leaves 
       return await lexicalEmbedder.embed(texts)
     },
   }
-  const bare = (content: string): BulkMemoryInput => input(content, { embedding: undefined })
-  const rows = [bare('my cat'), input('own', { embeddingModel: 'mine' }), bare('my dog'), bare('my hat')]
+  const bare = { embedding: undefined }
+  const rows = [
+    input('my cat', bare),
+    input('own', { embeddingModel: 'mine' }),
+    input('my dog', bare),
+    input('my hat', bare),
+  ]
   await tenants.mine.memories.addMany(rows, { embedder, batchSize: 3 })
   expect(asked).toEqual([2, 1])
   const stored = await tenants.mine.memories.find()
@@ -222,11 +197,11 @@ test.each<[string, Embedder<384>['embed']]>([
     ...lexicalEmbedder,
     embed: async (texts) => (calls++ === 0 ? await lexicalEmbedder.embed(texts) : await embed(texts)),
   }
-  const rows = Array.from({ length: 5 }, (_, index) => input(String(index), { embedding: undefined }))
-  const error = await stopped(rows, { embedder, batchSize: 2 })
+  const rows = numbered(5, { embedding: undefined })
+  const error = await stopped(tenants.mine, rows, { embedder, batchSize: 2 })
   expect(error).toMatchObject({ index: undefined, written: 2 })
   expect(error.cause).toBeInstanceOf(EmbeddingFailedError)
-  expect(await storedContents()).toEqual(['0', '1'])
+  expect(await storedContents(tenants.mine)).toEqual(['0', '1'])
 })
 
 test('does not embed for a row that is refused anyway', async () => {
@@ -238,7 +213,7 @@ test('does not embed for a row that is refused anyway', async () => {
       return await lexicalEmbedder.embed(batch)
     },
   }
-  const error = await stopped([input('', { embedding: undefined })], { embedder })
+  const error = await stopped(tenants.mine, [input('', { embedding: undefined })], { embedder })
   expect(error).toMatchObject({ index: 0, written: 0 })
   expect(texts).toBe(0)
 })
@@ -252,7 +227,7 @@ test('belongs to the transaction that surrounds it, with all its batches', async
         throw new Error('changed my mind')
       }),
   )
-  expect(await storedContents()).toEqual([])
+  expect(await storedContents(tenants.mine)).toEqual([])
   const refused = await failure(
     async () =>
       await mine.transaction(
@@ -263,7 +238,7 @@ test('belongs to the transaction that surrounds it, with all its batches', async
       ),
   )
   expect(refused).toMatchObject({ index: undefined, written: 2 })
-  expect(await storedContents()).toEqual([])
+  expect(await storedContents(tenants.mine)).toEqual([])
 })
 
 test('takes an empty source, without any SQL', async () => {
