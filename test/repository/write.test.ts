@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import {
   ForeignKeyViolationError,
@@ -10,6 +9,7 @@ import {
   UnknownOrganizationError,
 } from '../../src/errors.ts'
 import type { Agent, AgentPatch } from '../../types/database.d.ts'
+import { nextMoment } from '../support/next-moment.ts'
 import { insertAgent, insertUser } from '../support/factories.ts'
 import {
   type TwoTenants,
@@ -104,7 +104,7 @@ test('throws UnknownOrganizationError when the tenant does not exist', async () 
 
 test('updates what the patch names and nothing else', async () => {
   // a Date does not tell apart what is written in one millisecond
-  await delay(2)
+  await nextMoment()
   const updated = await tenants.mine.agents.update(ada.id, { tagline: 'quick', tags: ['a', '"b", {c}'] })
   expect(updated).toEqual({
     ...ada,
