@@ -1,12 +1,8 @@
 /** Pieces of SQL that mend, shared by rules. */
+import { quoteText } from '../database/quote.ts'
 import type { CatalogRelation } from './catalog.ts'
 import type { Examined, JudgedPolicy, TenantTable } from './examine.ts'
 import { castSettings, guardSettings } from './policy-calls.ts'
-
-/** Quotes a text as an SQL literal. */
-export function quoteText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
-}
 
 /** The app roles as a list for GRANT, REVOKE and CREATE POLICY. */
 export function appRoleList({ appRoles }: Examined): string {

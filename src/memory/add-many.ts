@@ -161,9 +161,8 @@ class BulkRun {
   readonly #pending: Promise<WrittenBatch>[] = []
   #rows = 0
   #failedRow: number | undefined
-  /** A batch that is among those pending, or was the last of them that counted, has a failure. */
+  /** True once a batch has a failure, counted or not. */
   #isStopping = false
-  #hasFailed = false
 
   constructor(options: AddManyOptions, writer: BatchWriter) {
     this.#options = options
@@ -184,12 +183,9 @@ class BulkRun {
     while (this.#pending.length >= (this.#isStopping ? 1 : concurrency)) await this.#countOldest()
   }
 
-  /** Waits for what is being written. After a failure nothing more is counted, because rows before it are missing. */
+  /** Waits for what is being written. */
   async finish(): Promise<void> {
-    while (this.#pending.length > 0) {
-      if (this.#hasFailed) await this.#pending.shift()
-      else await this.#countOldest()
-    }
+    while (this.#pending.length > 0) await this.#countOldest()
   }
 
   /** What the caller gets to see of an error. */
@@ -238,13 +234,13 @@ class BulkRun {
   }
 
   async #countOldest(): Promise<void> {
-    const batch = await this.#pending[0]
+    const batch = await this.#pending.shift()
     if (batch === undefined) return
-    void this.#pending.shift()
     try {
       await this.#count(batch)
     } catch (error) {
-      this.#hasFailed = true
+      // none of those behind it counts, because rows before them are missing
+      await Promise.all(this.#pending.splice(0))
       throw error
     }
   }

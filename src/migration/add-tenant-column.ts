@@ -1,10 +1,11 @@
 /** Adds a column to a tenant table that exists. */
+import { quoteText } from '../database/quote.ts'
 import type { Column } from './columns.ts'
 import { columnSql } from './columns.ts'
 import { writeColumnComment } from './comments.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
-import { objectName, parseTableName, quoteIdentifier, quoteText } from './names.ts'
+import { objectName, parseTableName, quoteIdentifier } from './names.ts'
 import { systemRole } from './roles.ts'
 import { grantExactly } from './tenant-isolation.ts'
 import { touchUpdatedAt } from './triggers.ts'

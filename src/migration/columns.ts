@@ -1,5 +1,6 @@
 /** Columns of a table that a migration creates, with a function for each rule of the data model. */
-import { quoteIdentifier, quoteText } from './names.ts'
+import { quoteText } from '../database/quote.ts'
+import { quoteIdentifier } from './names.ts'
 
 /** One column. It is `not null` unless `optional` says otherwise. */
 export interface Column {

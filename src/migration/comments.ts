@@ -1,9 +1,10 @@
 /** Comments on tables and columns: the documentation that the generated types inherit. */
+import { quoteText } from '../database/quote.ts'
 import type { Columns } from './columns.ts'
 import type { MigrationHandle } from './handle.ts'
 import { run } from './handle.ts'
 import type { TableName } from './names.ts'
-import { quoteIdentifier, quoteText } from './names.ts'
+import { quoteIdentifier } from './names.ts'
 
 /** Columns that every tenant table has; what they mean is said once, here. */
 const common: Readonly<Record<string, string>> = {

@@ -1,12 +1,13 @@
 /** Indexes on tables that are in use: built without keeping writers out, and never left half-built. */
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { quoteText } from '../database/quote.ts'
 import { MigrationError } from '../errors.ts'
 import { read, run } from './handle.ts'
 import type { MigrationHandle } from './handle.ts'
 import { indexName, indexStatement } from './indexes.ts'
 import type { IndexDefinition } from './indexes.ts'
-import { parseTableName, quoteText } from './names.ts'
+import { parseTableName } from './names.ts'
 import { isLockProblem, pauseAfter } from './run-migration.ts'
 
 /** What the index holds, column for column as given: let it lead with the tenant's. */

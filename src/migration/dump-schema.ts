@@ -1,9 +1,9 @@
 /** The schema as a text to commit and review: the same on every server, whatever created it. */
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
+import { quoteText } from '../database/quote.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read } from './handle.ts'
-import { quoteText } from './names.ts'
 import {
   columnsQuery,
   commentsQuery,

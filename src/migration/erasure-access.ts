@@ -1,8 +1,8 @@
 /** What the role that erases may do beside what every tenant may: change what is append-only. */
+import { quoteText } from '../database/quote.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
 import type { TableName } from './names.ts'
-import { quoteText } from './names.ts'
 import { eraserRole } from './roles.ts'
 
 /** Opens an append-only table to erasure, where the migrations have created it. */

@@ -1,8 +1,9 @@
 /** Extensions: created where missing, never dropped. */
+import { quoteText } from '../database/quote.ts'
 import { InsufficientPrivilegeError, MigrationError } from '../errors.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run, sqlStateOf } from './handle.ts'
-import { quoteIdentifier, quoteText } from './names.ts'
+import { quoteIdentifier } from './names.ts'
 import { grantSchemaUsage } from './schema.ts'
 
 /**

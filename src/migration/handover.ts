@@ -1,9 +1,10 @@
 /** Functions that run with the rights of a role of ours, which must own them for that. */
+import { quoteText } from '../database/quote.ts'
 import { InsufficientPrivilegeError } from '../errors.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
 import type { TableName } from './names.ts'
-import { quoteIdentifier, quoteText } from './names.ts'
+import { quoteIdentifier } from './names.ts'
 
 /** Gives a function to a role; its owner-to-be needs the right to create in the schema, for this moment only. */
 export async function handOver(

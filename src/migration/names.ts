@@ -37,11 +37,6 @@ export function quoteColumns(columns: readonly string[]): string {
   return columns.map(quoteIdentifier).join(', ')
 }
 
-/** Quotes a text as an SQL literal. */
-export function quoteText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
-}
-
 /**
  * Builds `<table>_<columns>_<suffix>`.
  *

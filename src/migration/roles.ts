@@ -1,8 +1,8 @@
 /** The roles of the policies and of functions. They belong to the whole cluster, not to one database. */
+import { quoteText } from '../database/quote.ts'
 import { InsufficientPrivilegeError, MigrationError } from '../errors.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run, sqlStateOf } from './handle.ts'
-import { quoteText } from './names.ts'
 
 /** The role of a tenant's statements: held by the policies, with exact grants. */
 export const appRole = 'ibex_app'

@@ -1,7 +1,8 @@
 /** Schemas, and what the roles may do in them and in the database. */
+import { quoteText } from '../database/quote.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
-import { quoteIdentifier, quoteText } from './names.ts'
+import { quoteIdentifier } from './names.ts'
 import { roleLiterals, roles } from './roles.ts'
 
 /** Lets the roles name what is in the schema; what they may do with it is granted table by table. */

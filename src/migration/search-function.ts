@@ -1,10 +1,11 @@
 /** Functions that search with operators which row-level security would keep from their indexes. */
+import { quoteText } from '../database/quote.ts'
 import { MigrationError } from '../errors.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
 import { handOver, requireHandover } from './handover.ts'
 import type { TableName } from './names.ts'
-import { parseTableName, quoteColumns, quoteIdentifier, quoteText } from './names.ts'
+import { parseTableName, quoteColumns, quoteIdentifier } from './names.ts'
 import { appRole, searchRole } from './roles.ts'
 
 /** A function that finds rows of one tenant table. */

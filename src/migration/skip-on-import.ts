@@ -1,7 +1,7 @@
 /** Lets the import of a tenant store rows as they were: triggers that would number, count or log them again stay still. */
+import { quoteText } from '../database/quote.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
-import { quoteText } from './names.ts'
 
 /**
  * True unless a tenant is being imported, in the words of a trigger's condition.

@@ -1,7 +1,7 @@
 /** Who may call the functions of a schema, and what they are for. */
+import { quoteText } from '../database/quote.ts'
 import type { MigrationHandle } from './handle.ts'
 import { run } from './handle.ts'
-import { quoteText } from './names.ts'
 import { appRole, systemRole } from './roles.ts'
 
 /**

@@ -1,8 +1,9 @@
 /** The policies and rights that keep one tenant's rows from another's. */
+import { quoteText } from '../database/quote.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
 import type { TableName } from './names.ts'
-import { quoteColumns, quoteIdentifier, quoteText } from './names.ts'
+import { quoteColumns, quoteIdentifier } from './names.ts'
 import { appRole, roles, systemRole } from './roles.ts'
 import { grantSchemaUsage } from './schema.ts'
 

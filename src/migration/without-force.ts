@@ -1,8 +1,9 @@
 /** The owner's view of tenant tables, for as long as a callback runs. */
+import { quoteText } from '../database/quote.ts'
 import { MigrationError } from '../errors.ts'
 import type { MigrationHandle } from './handle.ts'
 import { read, run } from './handle.ts'
-import { parseTableName, quoteText } from './names.ts'
+import { parseTableName } from './names.ts'
 
 /**
  * Lets the owner see and change the rows of all tenants in these tables while the callback runs.

@@ -1,5 +1,6 @@
 /** The statements that carry role, tenant and every other transaction-local setting. */
 import type { ContextStyle } from '../database/options.ts'
+import { quoteName, quoteText } from '../database/quote.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import type { BatchStatement } from './message-batch.ts'
 
@@ -67,17 +68,6 @@ function setLocal(name: string, value: string): string {
     throw new InvalidArgumentError('settings', 'hold a value that is no text, or has a zero byte')
   const values = lists.has(name.toLowerCase()) ? namesOf(value) : [value]
   return `set local ${parts.map(quoteName).join('.')} = ${values.map(quoteText).join(', ')}`
-}
-
-// pg quotes too, and is not loaded before the first connection
-function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-/** A backslash is written as E'\\', which means one whatever standard_conforming_strings says. */
-function quoteText(text: string): string {
-  const quoted = `'${text.replaceAll("'", "''")}'`
-  return text.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted
 }
 
 /** The names of a list, read as PostgreSQL reads it: in lower case unless quoted. */

@@ -1,4 +1,4 @@
-import { quoteText } from '../mend.ts'
+import { quoteText } from '../../database/quote.ts'
 import type { Rule } from '../rule.ts'
 
 /** Finds app roles that do not exist. */

@@ -1,3 +1,4 @@
+import { quoteName } from '../../database/quote.ts'
 import type { CatalogIndex, CatalogRelation } from '../catalog.ts'
 import type { Examined, TenantTable } from '../examine.ts'
 import { isRoot, keysAcrossTenants, mayWrite } from '../keys.ts'
@@ -41,6 +42,6 @@ function replaceIndex(
   const first = definition.indexOf('(') + 1
   const widened = `${definition.slice(0, first)}${tenantColumn.sql}, ${definition.slice(first)}`
   // the name without the schema, which is the table's
-  const quoted = `"${name.replaceAll('"', '""')}"`
+  const quoted = quoteName(name)
   return [`drop index ${sql}`, `create unique index ${quoted} on ${relation?.sql ?? ''} using ${widened}`]
 }
