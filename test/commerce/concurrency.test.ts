@@ -86,7 +86,8 @@ describe('on a server', skipOnEmbedded('one connection: nothing happens at once'
         .reduce((sum, item) => sum + item.quantity, 0),
     )
     expect(await inventoryOf(ids)).toEqual(sold.map((quantity) => 40 - quantity))
-    expect(done.length).toBeGreaterThan(20)
+    // the product that ran short was sold in twos at most
+    expect(done.length).toBeGreaterThanOrEqual(20)
   })
 
   /** Cancels with a plan that takes the products as they lie in the table, not in the order of their ids. */
@@ -149,23 +150,29 @@ describe('on a server', skipOnEmbedded('one connection: nothing happens at once'
     expect(await inventoryOf([productId])).toEqual([20 - sold])
   })
 
-  test('lets as many of 50 debits through as fit, the first movement of the account among them', async () => {
+  test('lets 14 of 50 debits of 7 through beside the credit of 100 that they wait for, the first of the account', async () => {
     const { id: userId } = await newUser()
     const input = { userId, amount: 7, bizType: 'test' }
-    const { done, failed } = await atOnce(51, async (index) =>
-      index === 25
-        ? await tenants.mine.points.credit({ ...input, amount: 100, eventId: randomUUID() })
-        : await tenants.mine.points.debit({ ...input, eventId: randomUUID() }),
-    )
-    // those in front of the credit found an empty account
-    expect(Object.keys(failed)).toEqual([InsufficientPointsError.name])
-    const account = await tenants.mine.points.account(userId)
-    expect(account).toMatchObject({
-      balance: String(100 - 7 * (done.length - 1)),
-      version: String(done.length),
+    let credited = false
+    // who was refused before the credit was known to be there tries again
+    const debit = async (): Promise<unknown> => {
+      const decisive = credited
+      try {
+        return await tenants.mine.points.debit({ ...input, eventId: randomUUID() })
+      } catch (error) {
+        if (decisive || !(error instanceof InsufficientPointsError)) throw error
+        return await debit()
+      }
+    }
+    const { done, failed } = await atOnce(51, async (index) => {
+      if (index !== 25) return await debit()
+      const applied = await tenants.mine.points.credit({ ...input, amount: 100, eventId: randomUUID() })
+      credited = true
+      return applied
     })
-    expect(done.length).toBeGreaterThan(1)
-    expect(done.length).toBeLessThanOrEqual(15)
+    expect(failed).toEqual({ [InsufficientPointsError.name]: 36 })
+    expect(done).toHaveLength(15)
+    expect(await tenants.mine.points.account(userId)).toMatchObject({ balance: '2', version: '15' })
   })
 
   test('lets 14 of 50 debits of 7 through where there are 100 points', async () => {
