@@ -1,12 +1,13 @@
 /** Hot, warm and cold memories: the rules, and what moves the memories between them. */
 import { sql } from 'kysely'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { InvalidArgumentError } from '../../src/errors.ts'
 import { retierMemories } from '../../src/memory/retier-memories.ts'
 import type { RetierOptions, RetierReport } from '../../src/memory/retier-memories.ts'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { SystemScope } from '../../src/tenancy/system-scope.ts'
 import type { DB, MemoryTier, MemoryUsage, NewMemory } from '../../types/database.d.ts'
+import { untilBlocked } from '../identity/until-blocked.ts'
 import { insertMemory } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
@@ -245,16 +246,16 @@ describe('with others at the same time', skipOnEmbedded('one connection: nobody 
   test('spares a memory that is pinned after it has looked, before it has locked', async () => {
     const { admin, mine } = tenants
     const id = await added(500, {}, { retrieval_count: 1 })
-    // it looks at the use of each memory; this makes it rest there, its snapshot taken
+    // it looks at the use of each memory; this makes it wait there, its snapshot taken
     await sql`create policy slow on ibex_core.memory_usage as restrictive for select to ibex_app
-      using ((select pg_sleep(0.4)) is not null)`.execute(admin)
-    const retier = mine.memories.retier({ now })
-    await vi.waitUntil(async () => {
-      const { rows } = await sql`select from pg_stat_activity
-        where datname = current_database() and wait_event = 'PgSleep'`.execute(admin)
-      return rows.length === 1
+      using ((select pg_advisory_xact_lock_shared(1)) is not null)`.execute(admin)
+    let retier: Promise<RetierReport> | undefined
+    await admin.transaction().execute(async (trx) => {
+      await sql`select pg_advisory_xact_lock(1)`.execute(trx)
+      retier = mine.memories.retier({ now })
+      await untilBlocked(admin)
+      await mine.memories.update(id, { is_pinned: true })
     })
-    await mine.memories.update(id, { is_pinned: true })
     expect(await retier).toMatchObject({ moved: 1, moves: [{ from: 'warm', to: 'hot' }] })
     await sql`drop policy slow on ibex_core.memory_usage`.execute(admin)
     expect(await tierOf(id)).toBe('hot')
