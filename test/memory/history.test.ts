@@ -42,6 +42,8 @@ async function datedVersions(memoryId: string, times: readonly string[]): Promis
 }
 
 const at = (time: string): Date => new Date(`2026-01-${time}Z`)
+/** After all of it, by the clock of any machine. */
+const later = new Date('2999-01-01T00:00:00Z')
 
 test('tells the versions in their order, also of a soft-deleted memory', async () => {
   const { database, mine } = tenants
@@ -88,7 +90,7 @@ test('tells a memory as it was at a time, and whether it was deleted then', asyn
   expect(await memories.asOf(id, at('03T09:00:00'))).toMatchObject(second)
   expect(await memories.asOf(id, at('03T10:00:00'))).toMatchObject({ version_num: 3, isDeleted: true })
   expect(await memories.asOf(id, at('04T11:00:00'))).toMatchObject({ version_num: 4, isDeleted: true })
-  expect(await memories.asOf(id, new Date())).toMatchObject({ version_num: 5, isDeleted: false })
+  expect(await memories.asOf(id, later)).toMatchObject({ version_num: 5, isDeleted: false })
   expect(await memories.asOf(randomUUID(), new Date())).toBeUndefined()
 })
 
@@ -153,10 +155,10 @@ test('tells no history of another tenant', async () => {
   const { id } = await insertMemory(admin, { org_id: theirs.orgId })
   expect(await theirs.memories.history(id)).toHaveLength(1)
   expect(await theirs.memories.supersessionChain(id)).toHaveLength(1)
-  expect(await theirs.memories.asOf(id, new Date())).toMatchObject({ memory_id: id })
+  expect(await theirs.memories.asOf(id, later)).toMatchObject({ memory_id: id })
   expect(await mine.memories.history(id)).toEqual([])
   expect(await mine.memories.supersessionChain(id)).toEqual([])
-  expect(await mine.memories.asOf(id, new Date())).toBeUndefined()
+  expect(await mine.memories.asOf(id, later)).toBeUndefined()
 })
 
 test.each<[string, string, () => Promise<unknown>]>([
