@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import { type CreateDatabaseOptions, type Database, createDatabase } from '../../src/create-database.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
 import type { DB } from '../../types/database.d.ts'
+import { patience } from './admin.ts'
 import { insertOrganization } from './factories.ts'
 import { type TestDatabase, setup } from './setup.ts'
 
@@ -27,7 +28,7 @@ export async function openTwoTenants<D extends DB = DB>(
   const test = await setup()
   const statements: string[] = []
   const onQuery = ({ sql: text }: { readonly sql: string }): void => void statements.push(text)
-  const database = createDatabase<D>({ onQuery, ...options, ...test.target })
+  const database = createDatabase<D>({ onQuery, connectTimeout: patience, ...options, ...test.target })
   const [mine, theirs] = [
     await insertOrganization(test.admin, { name: 'Mine' }),
     await insertOrganization(test.admin, { name: 'Theirs' }),
