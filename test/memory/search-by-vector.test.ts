@@ -62,7 +62,7 @@ function memoryInput(index: number, agentId: string | null): MemoryInput {
 async function insertHidden(): Promise<void> {
   const hidden = [
     { deleted_at: new Date() },
-    { expires_at: new Date(Date.now() - 1_000) },
+    { expires_at: new Date(Date.now() - 3_600_000) },
     ...(['archived', 'superseded', 'merged', 'pending_review', 'disputed'] as const).map((status) => ({
       status,
     })),
@@ -196,7 +196,7 @@ test('leaves out what expired, was deleted or is not active', async () => {
 test('finds a memory that expires later', async () => {
   const content = 'expires later'
   const row = { org_id: tenants.mine.orgId, content, embedding: question }
-  const { id } = await insertMemory(tenants.admin, { ...row, expires_at: new Date(Date.now() + 60_000) })
+  const { id } = await insertMemory(tenants.admin, { ...row, expires_at: new Date(Date.now() + 3_600_000) })
   expect((await search({ limit: 1 }))[0]?.memory.id).toBe(id)
   await tenants.mine.memories.delete(id)
 })
