@@ -92,6 +92,7 @@ test('counts the hits of searches later, without a statement in the search', asy
   try {
     for (const record of [true, true, false])
       await mine.memories.search({ embedding: direction(0), limit: 2, record })
+    await vi.advanceTimersByTimeAsync(1_000)
     await mine.memories.search({ embedding: direction(0), limit: 1 })
     expect(tenants.statements.length - before).toBe(4)
     expect(await counts()).toEqual([0, 0, 0, 0])
