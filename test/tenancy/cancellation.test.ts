@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createDatabase } from '../../src/create-database.ts'
 import { failure, openTwoTenants, refusal, type TwoTenants } from '../support/two-tenants.ts'
 import { skipBehindPooler, skipOnEmbedded } from '../support/skip.ts'
@@ -73,6 +72,16 @@ describe('a running statement', skipOnEmbedded('one process: nobody answers a ca
     return rows
   }
 
+  /** Returns when the session of the test waits for this: before that a request to cancel may find nothing. */
+  async function untilWaiting(event: string): Promise<void> {
+    const check = async (): Promise<void> => {
+      const { rows } = await sql`select from pg_stat_activity
+        where pid = ${pid} and wait_event = ${event}`.execute(bundle.admin)
+      if (rows.length === 0) throw new Error('the statement does not wait')
+    }
+    await vi.waitFor(check, { timeout: 10_000, interval: 10 })
+  }
+
   test(
     'is stopped on the server by the signal of its transaction, and its connection is not reused',
     skipBehindPooler('a pooler keeps the session of a client that goes'),
@@ -121,12 +130,12 @@ describe('a running statement', skipOnEmbedded('one process: nobody answers a ca
     'is stopped on the server by its own signal: %s',
     skipBehindPooler('a pooler keeps the session of a client that goes'),
     async (inflightQueryAbortStrategy) => {
-      const signal = AbortSignal.timeout(50)
-      const query = sql`select pg_sleep(20)`
-      const error = await failure(
-        async () => await query.execute(bundle.mine.db, { signal, inflightQueryAbortStrategy }),
-      )
-      expect(error).toBe(signal.reason)
+      const controller = new AbortController()
+      const options = { signal: controller.signal, inflightQueryAbortStrategy }
+      const stopped = failure(async () => await sql`select pg_sleep(20)`.execute(bundle.mine.db, options))
+      await untilWaiting('PgSleep')
+      controller.abort(new Error('enough'))
+      expect(await stopped).toBe(controller.signal.reason)
       // the only connection comes back when the statement has ended, or never
       expect(await pidOf()).not.toBe(pid)
       expect(await running()).toEqual([])
@@ -134,18 +143,27 @@ describe('a running statement', skipOnEmbedded('one process: nobody answers a ca
   )
 
   test('goes on, and keeps its connection, when its signal is told to ignore it', async () => {
-    const signal = AbortSignal.timeout(20)
-    await failure(async () => await sql`select pg_sleep(0.2)`.execute(bundle.mine.db, { signal }))
+    const controller = new AbortController()
+    const { signal } = controller
+    const lock = sql`select pg_advisory_xact_lock(1)`
+    await bundle.admin.transaction().execute(async (holder) => {
+      await lock.execute(holder)
+      const ignored = failure(async () => await lock.execute(bundle.mine.db, { signal }))
+      await untilWaiting('advisory')
+      controller.abort(new Error('enough'))
+      expect(await ignored).toBe(signal.reason)
+      expect(await running()).toHaveLength(1)
+    })
     expect(await pidOf()).toBe(pid)
   })
 
   test('is stopped by statement_timeout of the whole database', async () => {
-    await using hasty = createDatabase({ ...bundle.test.target, statementTimeout: 50 })
+    await using hasty = createDatabase({ ...bundle.test.target, poolSize: 1, statementTimeout: 50 })
     const tenant = hasty.forTenant(bundle.mine.orgId)
     const error = await failure(async () => await sql`select pg_sleep(20)`.execute(tenant.db))
     expect(error).toHaveProperty('code', 'query_canceled')
-    await delay(60)
-    expect(await tenant.agents.find()).toEqual([])
+    const patient = { statementTimeout: 20_000 }
+    expect(await tenant.transaction(async (trx) => await trx.agents.find(), patient)).toEqual([])
   })
 })
 
