@@ -65,8 +65,10 @@ test('keeps 200 scopes of 20 tenants apart on a single connection', async () => 
 async function busySessions(applicationName: string): Promise<readonly unknown[]> {
   for (let attempt = 0; ; attempt++) {
     const { rows } = await sql`select state, query from pg_stat_activity
-      where application_name = ${applicationName} and state <> 'idle'`.execute(server.admin)
-    if (rows.length === 0 || attempt === 20) return rows
+      where datname = current_database() and application_name = ${applicationName} and state <> 'idle'`.execute(
+      server.admin,
+    )
+    if (rows.length === 0 || attempt === 200) return rows
     await delay(50)
   }
 }

@@ -141,7 +141,8 @@ describe('keeps the other tenant out of reach', () => {
     const { admin, mine } = tenants
     await mine.untrusted('select pg_advisory_lock(8)')
     await failure(async () => await mine.untrusted('select pg_advisory_lock(8), 1 / 0'))
-    const { rows } = await sql`select from pg_locks where locktype = 'advisory' and objid = 8`.execute(admin)
+    const { rows } = await sql`select from pg_locks join pg_database d on d.oid = database
+      where datname = current_database() and locktype = 'advisory' and objid = 8`.execute(admin)
     expect(rows).toEqual([])
   })
 })
