@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { Kysely, sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -91,12 +92,12 @@ test('is lost when the setting is sent before the statement and not with it', as
 })
 
 describe('for a login that is not the owner', skipOnEmbedded('one login only'), () => {
-  const login = 'ibex_test_stranger'
+  // roles belong to the whole server, which other runs use too
+  const login = `ibex_test_${randomBytes(4).toString('hex')}`
   let url: string
 
   beforeAll(async () => {
     url = urlForLogin(serverUrl(bundle.test), login, 'a-password')
-    await sql`drop role if exists ${sql.ref(login)}`.execute(bundle.admin)
     await sql`create role ${sql.ref(login)} login noinherit password 'a-password'`.execute(bundle.admin)
   })
 
