@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Database, createDatabase } from '../../src/create-database.ts'
@@ -30,9 +30,10 @@ describe('a connection that breaks', skipOnEmbedded('no connection that could br
     await server.close()
   })
 
+  /** Ends a session, and returns when the pool has heard of it: the proxy between them is of this process. */
   async function terminate(pid: number): Promise<void> {
-    await sql`select pg_terminate_backend(${pid})`.execute(server.admin)
-    await delay(50)
+    await sql`select pg_terminate_backend(${pid}, 10000)`.execute(server.admin)
+    for (let turn = 0; turn < 10; turn++) await nextTurn()
   }
 
   test('while idle is replaced without anybody noticing', async () => {
