@@ -3,10 +3,11 @@ import { type AddressInfo, type Server, type Socket, createServer } from 'node:n
 import { inspect } from 'node:util'
 import { sql } from 'kysely'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Database, createDatabase } from '../../src/create-database.ts'
 import type { DatabaseOptions } from '../../src/database/options.ts'
 import { AuthenticationError, ConnectionFailedError, ConnectionPoolTimeoutError } from '../../src/errors.ts'
+import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import { failure } from '../support/two-tenants.ts'
 import { setup, type TestDatabase } from '../support/setup.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
@@ -56,7 +57,7 @@ test.each([
       ),
       await failure(async () => await database.verifyIsolation()),
     ]
-    expect(performance.now() - start).toBeLessThan(3_000)
+    expect(performance.now() - start).toBeLessThan(10_000)
     for (const error of errors) {
       expect(error).toBeInstanceOf(ConnectionFailedError)
       expect(error).toHaveProperty('isRetryable', true)
@@ -102,12 +103,16 @@ describe('a server', skipOnEmbedded('no server to connect to'), () => {
   test('answers the one who waits too long for a connection, and goes on', async () => {
     const database = open({ ...server.target, poolSize: 1, connectTimeout: 100 })
     const tenant = database.forTenant(id)
-    const holding = tenant.transaction(async (trx) => await sql`select pg_sleep(0.4)`.execute(trx.db))
-    const error = await failure(async () => await tenant.agents.find())
+    const find = async (): Promise<unknown> => await tenant.agents.find()
+    // the connection is there before anybody waits for it: a busy server may take longer to open one
+    await vi.waitFor(find, { timeout: 10_000 })
+    const error = await tenant.transaction(async (trx) => {
+      await trx.agents.find()
+      return await failure(async () => await runOutsideTransaction(find))
+    })
     expect(error).toBeInstanceOf(ConnectionPoolTimeoutError)
     expect(error.message).toContain('raise poolSize')
-    await holding
-    expect(await tenant.agents.find()).toEqual([])
+    expect(await find()).toEqual([])
   })
 
   test('opens no more connections than the pool has', async () => {
@@ -116,7 +121,7 @@ describe('a server', skipOnEmbedded('no server to connect to'), () => {
     const tenant = database.forTenant(id)
     await Promise.all(Array.from({ length: 30 }, async () => await tenant.agents.find()))
     const { rows } = await sql<{ count: string }>`select count(*) from pg_stat_activity
-      where application_name = ${applicationName}`.execute(server.admin)
+      where datname = current_database() and application_name = ${applicationName}`.execute(server.admin)
     expect(Number(rows[0]?.count)).toBe(3)
   })
 })
