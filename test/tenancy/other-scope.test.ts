@@ -9,7 +9,7 @@ import { skipOnEmbedded } from '../support/skip.ts'
 let bundle: TwoTenants
 
 beforeAll(async () => {
-  bundle = await openTwoTenants({ poolSize: 3, connectTimeout: 300 })
+  bundle = await openTwoTenants({ poolSize: 3, connectTimeout: 2_000 })
 })
 
 afterAll(async () => {
