@@ -65,7 +65,7 @@ describe('two transactions', skipOnEmbedded('one connection: no transaction besi
           hasLocked = true
           await lock(second, one)
         }).catch((error: unknown) => errors.push(error))
-        await vi.waitUntil(() => hasLocked)
+        await vi.waitUntil(() => hasLocked, { timeout: 10_000 })
         await lock(trx, two)
       })
       .catch((error: unknown) => errors.push(error))
