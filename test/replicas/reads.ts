@@ -1,5 +1,6 @@
 /** What the tests of replicas do in a transaction. */
 import { type Kysely, sql } from 'kysely'
+import { expect, vi } from 'vitest'
 import type { Scope } from '../../src/tenancy/scope.ts'
 import type { TransactionOptions } from '../../src/tenancy/transaction.ts'
 import type { TenantScope, TenantTransaction } from '../../src/tenant-scope.ts'
@@ -8,6 +9,15 @@ import type { DB } from '../../types/database.d.ts'
 /** The port of the server on which a transaction ran. */
 export async function served(tenant: TenantScope, options: TransactionOptions): Promise<number> {
   return await tenant.transaction(async ({ db }) => await portOf(db), options)
+}
+
+/** Returns when the primary and this replica have a connection for the tenant: a busy server may be late with it. */
+export async function untilServed(tenant: TenantScope, port: number): Promise<void> {
+  const check = async (): Promise<void> => {
+    await tenant.writePosition()
+    expect(await served(tenant, { readOnly: true })).toBe(port)
+  }
+  await vi.waitFor(check, { timeout: 20_000 })
 }
 
 /** The port of the server that runs this. */

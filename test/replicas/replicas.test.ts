@@ -1,8 +1,6 @@
 /** Reading on real streaming replicas: who serves, what is seen, and what happens when one goes away. */
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { type Kysely, sql } from 'kysely'
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type CreateDatabaseOptions, type Database, createDatabase } from '../../src/create-database.ts'
 import type { QueryEvent } from '../../src/database/options.ts'
 import {
@@ -24,10 +22,21 @@ import { urlForLogin, urlForPort } from '../support/server-url.ts'
 import { skipWithoutPgBouncer } from '../support/skip.ts'
 import { failure, ownersView } from '../support/two-tenants.ts'
 import { withClient } from '../support/with-client.ts'
-import { heldTransaction, portOf, readSlowly, seenBy, served, slugs, slugsIn, write } from './reads.ts'
+import {
+  heldTransaction,
+  portOf,
+  readSlowly,
+  seenBy,
+  served,
+  slugs,
+  slugsIn,
+  untilServed,
+  write,
+} from './reads.ts'
 import {
   type StreamingServer,
   type StreamingServers,
+  silentPort,
   skipWithoutServerPrograms,
   startStreamingServers,
 } from './streaming-servers.ts'
@@ -79,8 +88,9 @@ describe('with two replicas', skipWithoutServerPrograms(), () => {
     return database
   }
 
-  async function conflictWith(statement: string): Promise<void> {
-    await one.untilRunning(`%${statement}%`, 'active')
+  /** Waits for a read that sleeps, and so has its snapshot, and takes away a row from it. */
+  async function conflictWithSleep(): Promise<void> {
+    await one.untilSession(`wait_event = 'PgSleep'`)
     await conflict()
   }
 
@@ -220,7 +230,7 @@ describe('with two replicas', skipWithoutServerPrograms(), () => {
       const notBefore = await tenant.writePosition()
       // a transaction that keeps its first snapshot must not have taken it before the answer
       const seeing = seenBy(tenant, { ...reading, notBefore, isolationLevel: 'repeatable read' })
-      await one.untilRunning('%pg_last_wal_replay_lsn%', 'idle')
+      await one.untilSession(`state = 'idle' and query like '%pg_last_wal_replay_lsn%'`)
       await one.resume()
       expect(await seeing).toEqual({ port: one.port, slugs: ['awaited', 'mine'] })
       await admin.deleteFrom('ibex_core.agents').where('id', '=', agent.id).execute()
@@ -238,6 +248,7 @@ describe('with two replicas', skipWithoutServerPrograms(), () => {
 
     test('does not wait for a replica that does not say how far it is', async () => {
       const tenant = open({ poolSize: 1, connectTimeout: 200 }, [one]).forTenant(mine)
+      await untilServed(tenant, one.port)
       const backend = await tenant.transaction(async ({ db }) => {
         const { rows } = await sql<{ id: number }>`select pg_backend_pid() as id`.execute(db)
         return rows[0]?.id ?? 0
@@ -257,7 +268,7 @@ describe('with two replicas', skipWithoutServerPrograms(), () => {
     test('gives the statement SerializationFailureError, which names the replica', async () => {
       const tenant = open({}, [one]).forTenant(mine)
       const outcome = failure(async () => await tenant.transaction(readSlowly, reading))
-      await conflictWith('pg_sleep')
+      await conflictWithSleep()
       expect(await outcome).toMatchObject({
         code: 'serialization_failure',
         isRetryable: true,
@@ -278,7 +289,7 @@ describe('with two replicas', skipWithoutServerPrograms(), () => {
         },
         { ...reading, retry: 1 },
       )
-      await conflictWith('pg_sleep')
+      await conflictWithSleep()
       await running
       expect(ports).toEqual([one.port, two.port])
     })
@@ -300,6 +311,7 @@ describe('with two replicas', skipWithoutServerPrograms(), () => {
 
   test('keeps its load from the primary when all connections to it are in use', async () => {
     const tenant = open({ poolSize: 1, connectTimeout: 200 }, [one]).forTenant(mine)
+    await untilServed(tenant, one.port)
     const held = heldTransaction(tenant, reading)
     await held.begun
     const error = await failure(async () => await served(tenant, reading))
@@ -309,14 +321,8 @@ describe('with two replicas', skipWithoutServerPrograms(), () => {
   })
 
   test('leaves to the primary who queues for one that does not answer', async () => {
-    const silent = createServer(() => {})
-    silent.listen(0, '127.0.0.1')
-    await once(silent, 'listening')
-    onTestFinished(() => void silent.close())
-    const address = silent.address()
-    if (address === null || typeof address === 'string') throw new Error('the port has no number')
-    const replicas = [urlForPort(one.url, address.port)]
-    const tenant = open({ replicas, poolSize: 1, connectTimeout: 200 }).forTenant(mine)
+    const replicas = [urlForPort(one.url, await silentPort())]
+    const tenant = open({ replicas, poolSize: 1, connectTimeout: 2_000 }).forTenant(mine)
     const ports: number[] = []
     const serve = async (): Promise<unknown> => ports.push(await served(tenant, reading))
     await Promise.all([serve(), serve()])
@@ -364,16 +370,19 @@ describe('with two replicas', skipWithoutServerPrograms(), () => {
       )
     expect(await counts()).toEqual([1, 1, 1])
     await database.close()
-    await expect.poll(counts).toEqual([0, 0, 0])
+    await expect.poll(counts, { timeout: 10_000 }).toEqual([0, 0, 0])
   })
 
   test('goes through a pooler in transaction mode', skipWithoutPgBouncer(), async () => {
     const pooler = await startPgBouncer(one.url, { poolSize: 1, queryWait: 1 })
     onTestFinished(async () => await pooler[Symbol.asyncDispose]())
     const replicas = [urlForPort(one.url, pooler.port)]
+    const patient = open({ replicas, prepare: false, replicaWait: 20_000 }).forTenant(mine)
+    await untilServed(patient, one.port)
+    expect(await served(patient, { ...reading, notBefore: await patient.writePosition() })).toBe(one.port)
     const tenant = open({ replicas, prepare: false, replicaWait: 1_000 }).forTenant(mine)
+    await untilServed(tenant, one.port)
     await servers.untilReplayed()
-    expect(await served(tenant, { ...reading, notBefore: await tenant.writePosition() })).toBe(one.port)
     await one.pause()
     await sql`create table anything ()`.execute(admin)
     expect(await served(tenant, { ...reading, notBefore: await tenant.writePosition() })).toBe(primary.port)
@@ -382,6 +391,7 @@ describe('with two replicas', skipWithoutServerPrograms(), () => {
     await one.kill()
     expect(await served(tenant, { ...reading, retry: 1 })).toBe(primary.port)
     const fresh = open({ replicas, prepare: false, connectTimeout: 300 }).forTenant(mine)
+    await vi.waitFor(async () => await fresh.writePosition(), { timeout: 10_000 })
     expect(await served(fresh, reading)).toBe(primary.port)
     await one.start()
   })

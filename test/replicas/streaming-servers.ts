@@ -3,10 +3,12 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { inject, vi } from 'vitest'
+import { inject, onTestFinished, vi } from 'vitest'
 import { migrationProvider } from '../../migrations/index.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
 import { freePort } from '../support/pgbouncer.ts'
@@ -66,13 +68,14 @@ export class StreamingServer {
     await vi.waitFor(async () => await this.#answer(), { timeout: 20_000, interval: 50 })
   }
 
-  /** Ends it and every connection at once, as a crash does. */
+  /** Ends it and every connection at once, as a crash does; returns when this process has heard of all of them. */
   async kill(): Promise<void> {
     const child = this.#child
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const exit = once(child, 'exit')
     child.kill('SIGQUIT')
     await exit
+    for (let turn = 0; turn < 10; turn++) await nextTurn()
   }
 
   /** Runs one statement as the superuser, and returns its first row. */
@@ -91,11 +94,11 @@ export class StreamingServer {
     return Number(row?.['n'])
   }
 
-  /** Returns when a statement like this was sent by the library, and its session is in this state. */
-  async untilRunning(pattern: string, state: 'active' | 'idle'): Promise<void> {
-    const condition = `application_name = 'ibex-db' and state = '${state}' and query like '${pattern}'`
+  /** Returns when the library has a session for which this holds in `pg_stat_activity`. */
+  async untilSession(condition: string): Promise<void> {
     const check = async (): Promise<void> => {
-      if ((await this.countSessions(condition)) === 0) throw new Error('the statement does not run')
+      const count = await this.countSessions(`application_name = 'ibex-db' and ${condition}`)
+      if (count === 0) throw new Error('there is no such session')
     }
     await vi.waitFor(check, { timeout: 10_000, interval: 10 })
   }
@@ -188,6 +191,17 @@ const settings: readonly string[] = [
   'autovacuum=off',
   'max_standby_streaming_delay=50ms',
 ]
+
+/** The port of a server that takes connections and never says a word, until the test is over. */
+export async function silentPort(): Promise<number> {
+  const silent = createServer(() => {})
+  silent.listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  onTestFinished(() => void silent.close())
+  const address = silent.address()
+  if (address === null || typeof address === 'string') throw new Error('the port has no number')
+  return address.port
+}
 
 async function untilAt(replica: StreamingServer, lsn: string): Promise<void> {
   const check = async (): Promise<void> => {
