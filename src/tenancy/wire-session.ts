@@ -6,6 +6,9 @@ import { MessageBatch } from './message-batch.ts'
 import type { BatchContext, BatchResult, BatchStatement, PortalStep } from './message-batch.ts'
 import type { WireClient } from './wire.ts'
 
+/** Milliseconds after which a request to cancel is sent again. */
+const firstPause = 50
+
 /** Runs batches on one client, one after the other as `pg` queues them. */
 export class WireSession {
   /** True when nobody can say what state the connection is in: it is destroyed instead of given back. */
@@ -15,6 +18,8 @@ export class WireSession {
   readonly #signal: AbortSignal | undefined
   /** Batches that are in flight or queued: more than one when a transaction's statements run concurrently. */
   #running = 0
+  /** Aborted when what is being cancelled has ended. */
+  #cancelling: AbortController | undefined
   #isReleased = false
 
   constructor(client: WireClient, context: BatchContext, signal: AbortSignal | undefined) {
@@ -47,15 +52,17 @@ export class WireSession {
       return await this.#queryUntilAborted(batch, this.#signal)
     } finally {
       this.#running -= 1
+      if (this.#running === 0) this.#cancelling?.abort()
     }
   }
 
-  /** Cancels what runs, if anything does. */
+  /** Cancels what runs, if anything does, and returns when it has ended. */
   async cancel(): Promise<void> {
     if (this.#running === 0) return
-    // whether the request arrives before the statement ends is unknown; it must not hit the next borrower's
-    this.isBroken = true
-    await cancelRequest(this.#client)
+    const { signal } = (this.#cancelling ??= new AbortController())
+    await this.#requestCancel()
+    await wait(firstPause, signal)
+    await this.#cancelUntil(signal)
   }
 
   /** Gives the connection back; one that is broken or still inside a transaction is destroyed instead. */
@@ -96,13 +103,24 @@ export class WireSession {
     }
   }
 
+  async #requestCancel(): Promise<void> {
+    if (this.#running === 0) return
+    // whether the request arrives before the statement ends is unknown; it must not hit the next borrower's
+    this.isBroken = true
+    await cancelRequest(this.#client)
+  }
+
   /** A request that comes before its statement (which may wait in a pooler) is lost, so it is sent until the statement ends. */
   async #cancelUntil(end: AbortSignal): Promise<void> {
-    for (let pause = 50; !end.aborted; pause = Math.min(pause * 2, 1_000)) {
-      await this.cancel().catch(() => {})
-      await delay(pause, undefined, { signal: end }).catch(() => {})
+    for (let pause = firstPause; !end.aborted; pause = Math.min(pause * 2, 1_000)) {
+      await this.#requestCancel().catch(() => {})
+      await wait(pause, end)
     }
   }
+}
+
+async function wait(pause: number, end: AbortSignal): Promise<void> {
+  await delay(pause, undefined, { signal: end }).catch(() => {})
 }
 
 /** A batch that did not fail has a result for each statement that was asked about. */

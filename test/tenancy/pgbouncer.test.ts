@@ -8,6 +8,7 @@ import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import { failure } from '../support/two-tenants.ts'
 import { setup, type TestDatabase } from '../support/setup.ts'
 import { PreparedStatementError } from '../../src/errors.ts'
+import type { TenantScope } from '../../src/tenant-scope.ts'
 import { insertCanaries, race, serverDeeds } from './canaries.ts'
 import { type PgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
 import { skipWithoutPgBouncer } from '../support/skip.ts'
@@ -93,7 +94,18 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
     expect(performance.now() - start).toBeLessThan(5_000)
   })
 
-  test('stops a statement that was aborted before the pooler had a session for it', async () => {
+  test.each<readonly [string, (tenant: TenantScope, signal: AbortSignal) => Promise<unknown>]>([
+    [
+      'of its transaction',
+      async (tenant, signal) =>
+        await tenant.transaction(async ({ db }) => await sql`select pg_sleep(60)`.execute(db), { signal }),
+    ],
+    [
+      'of its own',
+      async ({ db }, signal) =>
+        await sql`select pg_sleep(60)`.execute(db, { signal, inflightQueryAbortStrategy: 'cancel query' }),
+    ],
+  ])('stops a statement whose signal %s came before the pooler had a session for it', async (_, sleep) => {
     await using narrow = await startPgBouncer(serverUrl(server), { poolSize: 1 })
     const pooled = createDatabase({ url: urlForPort(serverUrl(server), narrow.port), prepare: false })
     const tenant = pooled.forTenant(ids[0] ?? '')
@@ -101,12 +113,7 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
     let aborted: Promise<Error> | undefined
     await tenant.transaction(async (trx) => {
       await sql`select 1`.execute(trx.db)
-      const sleeper = runOutsideTransaction(
-        async () =>
-          await tenant.transaction(async ({ db }) => await sql`select pg_sleep(60)`.execute(db), {
-            signal: controller.signal,
-          }),
-      )
+      const sleeper = runOutsideTransaction(async () => await sleep(tenant, controller.signal))
       aborted = failure(async () => await sleeper)
       // it waits for the one session, and the request to stop it finds nothing
       await delay(100)
@@ -114,6 +121,7 @@ describe('behind PgBouncer in transaction mode', skipWithoutPgBouncer(), () => {
       await delay(100)
     })
     expect(await aborted).toHaveProperty('message', 'too long')
+    // waits for the statement to end
     await pooled.close()
   })
 
