@@ -29,8 +29,10 @@ beforeAll(async () => {
   user = await insertUser(admin, org)
   ada = await insertAgent(admin, { ...org, name: 'Ada', created_by: user.id })
   bob = await insertAgent(admin, { ...org, name: 'Bob' })
-  long = await insertSession(admin, { ...org, agent_id: ada.id, title: 'long' })
-  empty = await insertSession(admin, { ...org, agent_id: bob.id, title: 'empty' })
+  // pages are ordered by it
+  const [first, second] = ['2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z']
+  long = await insertSession(admin, { ...org, agent_id: ada.id, title: 'long', created_at: first })
+  empty = await insertSession(admin, { ...org, agent_id: bob.id, title: 'empty', created_at: second })
   for (const step of [0, 1, 2]) {
     await mine.checkpoints.append({ sessionId: long.id, inputTokens: step, state: { step } })
   }
