@@ -59,7 +59,7 @@ const columns = sql`
     'isGenerated', attgenerated <> '', 'sequence', (
       select format_type(seqtypid, null) from pg_depend join pg_sequence on seqrelid = objid
       where classid = 'pg_class'::regclass and refclassid = 'pg_class'::regclass and refobjid = attrelid
-        and refobjsubid = attnum and deptype in ('a', 'i')))), '[]')
+        and refobjsubid = attnum and deptype in ('a', 'i'))) order by attnum), '[]')
   from pg_attribute where attrelid = own.oid and attnum > 0 and not attisdropped`
 
 // a unique index compares for equality, an exclusion constraint with the operators that it names

@@ -201,7 +201,7 @@ async function insertHeld(agentId: string): Promise<void> {
 async function definitionFromCatalog(): Promise<DefinitionOf<'public.held'>> {
   const { rows } = await sql<{ name: string; type: string }>`
     select attname::text as name, format_type(atttypid, atttypmod) as type from pg_attribute
-    where attrelid = 'public.held'::regclass and attnum > 0`.execute(tenants.admin)
+    where attrelid = 'public.held'::regclass and attnum > 0 order by attnum`.execute(tenants.admin)
   return {
     name: 'public.held',
     columns: Object.fromEntries(rows.map(({ name, type }) => [name, type])),
