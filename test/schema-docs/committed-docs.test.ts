@@ -7,16 +7,20 @@ import { findDrift } from '../../src/codegen/generated-file.ts'
 import { migrationDialect } from '../../src/migration/migration-dialect.ts'
 import { setup } from '../support/setup.ts'
 
-test('commits the page and the picture that the migrated database has, on every server version', async () => {
-  const database = await setup()
-  const db = new Kysely<unknown>({ dialect: migrationDialect({ target: database.target }) })
-  try {
-    expect(await findDrift(await generateCommittedDocs(db))).toBeUndefined()
-  } finally {
-    await db.destroy()
-    await database.close()
-  }
-})
+test(
+  'commits the page and the picture that the migrated database has, on every server version',
+  { timeout: 120_000 },
+  async () => {
+    const database = await setup()
+    const db = new Kysely<unknown>({ dialect: migrationDialect({ target: database.target }) })
+    try {
+      expect(await findDrift(await generateCommittedDocs(db))).toBeUndefined()
+    } finally {
+      await db.destroy()
+      await database.close()
+    }
+  },
+)
 
 test('links to headings that exist, each of them once', async () => {
   const page = await readFile(new URL('../../docs/data-model.md', import.meta.url), 'utf8')
