@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ForeignKeyViolationError, InvalidArgumentError } from '../../src/errors.ts'
 import { sweepExpiredSessions } from '../../src/sessions/expired-sessions.ts'
 import type { ExpiredSession, SweepOptions } from '../../src/sessions/expired-sessions.ts'
 import type { SystemScope } from '../../src/tenancy/system-scope.ts'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { Agent, DB, Session } from '../../types/database.d.ts'
+import { untilBlocked } from '../identity/until-blocked.ts'
 import { insertAgent, insertMemory, insertSession, insertTeam } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
@@ -273,16 +274,16 @@ describe('a sweep', () => {
     async () => {
       const { admin, mine } = tenants
       const session = await silent(31)
-      // a sweep looks at the teams first; this makes it rest there, its snapshot taken
+      // a sweep looks at the teams first; this makes it rest there, its snapshot taken, while the lock is held
       await sql`create policy slow on ibex_core.teams as restrictive for select to ibex_app
-        using ((select pg_sleep(1)) is not null)`.execute(admin)
-      const sweep = mine.sessions.sweepExpired()
-      await vi.waitUntil(async () => {
-        const { rows } = await sql`select from pg_stat_activity
-          where datname = current_database() and wait_event = 'PgSleep'`.execute(admin)
-        return rows.length === 1
+        using ((select pg_advisory_xact_lock_shared(1)) is not null)`.execute(admin)
+      let sweep: Promise<ExpiredSession[]> | undefined
+      await admin.transaction().execute(async (trx) => {
+        await sql`select pg_advisory_xact_lock(1)`.execute(trx)
+        sweep = mine.sessions.sweepExpired()
+        await untilBlocked(admin)
+        await mine.messages.appendMany(session.id, said('back'))
       })
-      await mine.messages.appendMany(session.id, said('back'))
       expect(await sweep).toEqual([])
       await sql`drop policy slow on ibex_core.teams`.execute(admin)
       expect(await left()).toEqual([session.id])
