@@ -52,7 +52,8 @@ async function start(executionId = 'run-1'): Promise<AgentExecution> {
 }
 
 async function startedDaysAgo({ org_id, id }: AgentExecution, days: number): Promise<void> {
-  const created_at = sql<Date>`clock_timestamp() - make_interval(days => ${days})`
+  // in hours: where clocks are changed for the summer a day may have 23 or 25
+  const created_at = sql<Date>`clock_timestamp() - make_interval(hours => ${days * 24})`
   const { admin } = tenants
   await admin
     .updateTable(table)

@@ -39,7 +39,8 @@ async function start(toolName = 'search'): Promise<ToolExecution> {
 }
 
 async function startedDaysAgo({ org_id, id }: ToolExecution, days: number): Promise<void> {
-  const created_at = sql<Date>`clock_timestamp() - make_interval(days => ${days})`
+  // in hours: where clocks are changed for the summer a day may have 23 or 25
+  const created_at = sql<Date>`clock_timestamp() - make_interval(hours => ${days * 24})`
   const { admin } = tenants
   await admin
     .updateTable(table)
