@@ -59,6 +59,10 @@ async function owners(): Promise<(string | null)[]> {
   return rows.map(({ name }) => name)
 }
 
+async function everyUser(): Promise<User[]> {
+  return await mine.users.find({ includeDeleted: true, orderBy: { id: 'asc' } })
+}
+
 const departures: Readonly<Record<string, (user: User, scope: TenantScope) => Promise<unknown>>> = {
   suspend: async ({ id }, { users }) => await users.suspend(id),
   softDelete: async ({ id }, { users }) => await users.softDelete(id),
@@ -73,13 +77,13 @@ const departures: Readonly<Record<string, (user: User, scope: TenantScope) => Pr
 }
 
 test.each(Object.entries(departures))('refuses to let the last owner go: %s', async (_, leave) => {
-  const before = await mine.users.find({ includeDeleted: true })
+  const before = await everyUser()
   const error = await failure(async () => await leave(ana, mine))
   expect(error).toBeInstanceOf(LastOwnerError)
   expect(error).toMatchObject({ code: 'last_owner', table: 'users', constraint: 'users_last_owner_check' })
   expect(error.message).not.toContain(ana.id)
   expect(error.message).not.toContain(mine.orgId)
-  expect(await mine.users.find({ includeDeleted: true })).toEqual(before)
+  expect(await everyUser()).toEqual(before)
 })
 
 test.each(Object.entries(departures).filter(([name]) => !name.startsWith('plain')))(
