@@ -87,13 +87,15 @@ export class ImportWriter<D extends DB> {
     const model = header.embeddings || embedder === undefined ? {} : { embedding_model: embedder.model }
     const row = { ...values, ...model }
     const group = { columns: Object.keys(row), rows: [row], positions: [0] }
-    const query = bulkInsertQuery(definition, group, {
-      suffix: sql`on conflict (id) do nothing`,
-      returning: sql`1`,
-    })
-    const { rows } = await query.execute(this.#db)
-    this.#inserted[rootTable] = rows.length
-    return rows.length === 1
+    const insert = async (conflict: 'on conflict' | 'on conflict (id)'): Promise<boolean> => {
+      const suffix = sql`${sql.raw(conflict)} do nothing`
+      const query = bulkInsertQuery(definition, group, { suffix, returning: sql`1` })
+      return (await query.execute(this.#db)).rows.length === 1
+    }
+    // of two imports at once, one that minds the id alone may be refused for the slug: whose that is, the second tells
+    const isInserted = (await insert('on conflict')) || (await insert('on conflict (id)'))
+    this.#inserted[rootTable] = isInserted ? 1 : 0
+    return isInserted
   }
 
   async #insert({ definition }: TransferTable, values: readonly Values[]): Promise<void> {

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { seedDemoOrganization } from '../../scripts/seed/demo-organization.ts'
@@ -15,6 +17,7 @@ import type { TenantScope } from '../../src/tenant-scope.ts'
 import { secretColumns } from '../../src/transfer/transfer-plan.ts'
 import { tables } from '../../types/tables.ts'
 import { insertMemory, insertOrganization } from '../support/factories.ts'
+import { skipOnEmbedded } from '../support/skip.ts'
 import { type TestDatabase, setup } from '../support/setup.ts'
 import { failure } from '../support/two-tenants.ts'
 import { everything, exportText, importText, watchOthers } from './transfers.ts'
@@ -234,6 +237,43 @@ test('lets one of two imports at once have the tenant', async () => {
   expect(failed[0]).toBeInstanceOf(OrganizationExistsError)
   expect(await exportText(shop(abroad), everything)).toBe(text)
 })
+
+test(
+  'lets one of several have it that all find nobody and then write together',
+  skipOnEmbedded('one connection: nothing happens at once'),
+  async () => {
+    // long enough to be stored out of line, for which PostgreSQL looks after it has looked for the id
+    const words = Array.from({ length: 200 }, (_, index) => hash('sha256', `word ${index}`))
+    await shop(home).organizations.update(orgId, { settings: { words } })
+    const text = await exportText(shop(home), everything)
+    const {
+      rows: [outOfLine],
+    } = await sql<{ name: string }>`select reltoastrelid::regclass::text as name
+      from pg_class where oid = 'ibex_core.organizations'::regclass`.execute(there.admin)
+    const imports = await there.admin.transaction().execute(async (trx) => {
+      await sql`reindex table ${sql.table(outOfLine?.name ?? '')}`.execute(trx)
+      const started = Array.from({ length: 6 }, async () => await importText(abroad, text))
+      await untilWaiting(started.length)
+      return { settled: Promise.allSettled(started) }
+    })
+    const results = await imports.settled
+    const reasons = results.flatMap((result) =>
+      result.status === 'rejected' ? [result.reason as unknown] : [],
+    )
+    expect(reasons).toEqual(Array.from({ length: 5 }, () => expect.any(OrganizationExistsError)))
+    expect(await exportText(shop(abroad), everything)).toBe(text)
+  },
+)
+
+async function untilWaiting(count: number): Promise<void> {
+  for (let attempt = 0; attempt < 1_000; attempt++) {
+    const { rows } = await sql`select from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`.execute(there.admin)
+    if (rows.length >= count) return
+    await delay(10)
+  }
+  throw new Error('not all of them wait')
+}
 
 test('writes nothing when another organization has the slug', async () => {
   const text = await exportText(shop(home), everything)
