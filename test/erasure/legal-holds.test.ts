@@ -16,6 +16,7 @@ import {
   insertTeam,
   insertUser,
 } from '../support/factories.ts'
+import { nextMoment } from '../support/next-moment.ts'
 import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
 
 let tenants: TwoTenants
@@ -95,7 +96,9 @@ test('counts the holds that stand, and leaves out those of others', async () => 
   const org = { org_id: mine.orgId }
   const [stranger, other] = [await insertUser(admin, org), await insertMemory(admin, org)]
   const elsewhere = await mine.legalHolds.place({ subject: 'user', subjectId: stranger.id, reason })
-  const holds = [await place('user'), await place('memory'), await place('memory')]
+  const holds = [await place('user'), await place('memory')]
+  await nextMoment()
+  holds.push(await place('memory'))
   const error = await failure(async () => await mine.erasure.eraseUser(ids.user, { reason }))
   expect(error).toMatchObject({ name: 'LegalHoldError', holds: 3 })
   await mine.memories.erase(other.id, { reason })
