@@ -4,6 +4,7 @@ import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { DocumentInput } from '../../src/knowledge/document-input.ts'
 import type { IngestResult } from '../../src/knowledge/plan-ingest.ts'
 import type { TenantScope, TenantTransaction } from '../../src/tenant-scope.ts'
+import { untilBlocked } from '../identity/until-blocked.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants } from '../support/two-tenants.ts'
 import { direction } from './embeddings.ts'
@@ -85,7 +86,7 @@ describe(
         second = runOutsideTransaction(
           async () => await others[0]?.documents.ingest(version('a', 3)),
         ).finally(() => steps.push('second'))
-        await new Promise((resolve) => setTimeout(resolve, 200))
+        await untilBlocked(tenants.admin)
         steps.push('first')
         throw new Error('undone')
       })
@@ -96,7 +97,7 @@ describe(
       expect(await storedVersion('a')).toBe(3)
     })
 
-    /** Runs the second while the first has not committed, and returns what it gives once the first has. */
+    /** Runs the second until it waits for the first to commit, and returns what it gives once the first has. */
     async function meanwhile<T>(
       first: (trx: TenantTransaction) => Promise<unknown>,
       second: (other: TenantScope) => Promise<T>,
@@ -106,7 +107,7 @@ describe(
       const { waiting } = await tenants.mine.transaction(async (trx) => {
         await first(trx)
         const result = runOutsideTransaction(async () => await second(other))
-        await new Promise((resolve) => setTimeout(resolve, 200))
+        await untilBlocked(tenants.admin)
         return { waiting: result }
       })
       return await waiting

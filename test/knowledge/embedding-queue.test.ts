@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { DocumentChunk } from '../../src/knowledge/document-chunk.ts'
+import { untilBlocked } from '../identity/until-blocked.ts'
 import { nextMoment } from '../support/next-moment.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, openTwoTenants, watchTheirs } from '../support/two-tenants.ts'
@@ -102,7 +103,7 @@ test(
     await tenants.mine.transaction(async (trx) => {
       await trx.documents.ingest(bare('a', ['stays', 'changed', 'new']))
       setting = runOutsideTransaction(async () => await other.documents.setEmbeddings(embedded(queued)))
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      await untilBlocked(tenants.admin)
     })
     expect(await setting).toBe(1)
     const rows = await documents.find({ orderBy: { chunk_index: 'asc' } })
