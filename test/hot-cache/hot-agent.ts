@@ -59,6 +59,22 @@ export async function untilCached(
   })
 }
 
+/**
+ * Waits until a process has heard of all that was written before: what is heard late drops a list that was just made.
+ *
+ * An agent is made last; what changes its cached list is news of it, and news come in the order of the commits.
+ */
+export async function untilHeard(
+  { admin, statements }: { readonly admin: Kysely<DB>; readonly statements: readonly string[] },
+  tenant: TenantScope,
+): Promise<void> {
+  const agentId = await insertHotAgent(admin, tenant.orgId, { contents: ['first'] })
+  await untilCached({ statements }, tenant, agentId)
+  const last = { org_id: tenant.orgId, agent_id: agentId, content: 'last', confidence: 0.1 }
+  await insertHotMemory(admin, last)
+  await untilHot(tenant, agentId, ['first', 'last'])
+}
+
 /** Waits until something holds: what one process writes reaches another one a moment later. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   for (let attempt = 0; attempt < 500; attempt++) {

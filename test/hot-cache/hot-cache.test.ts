@@ -4,7 +4,6 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { HotCacheError, OuterScopeError } from '../../src/errors.ts'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
-import { insertMemory } from '../support/factories.ts'
 import { type TwoTenants, failure, openTwoTenants, watchTheirs } from '../support/two-tenants.ts'
 import {
   MapStore,
@@ -26,7 +25,7 @@ function onError(error: HotCacheError): void {
 }
 
 beforeAll(async () => {
-  bundle = await openTwoTenants({ hotCache: { store, storeTimeout: 1_000, onError } })
+  bundle = await openTwoTenants({ hotCache: { store, storeTimeout: 5_000, onError } })
 })
 
 beforeEach(() => {
@@ -45,8 +44,17 @@ async function cachedAgents(): Promise<string> {
   const agentId = await insertHotAgent(admin, mine.orgId)
   await insertHotAgent(admin, theirs.orgId, { id: agentId, contents: ['theirs'] })
   await untilCached(bundle, mine, agentId)
+  await untilHeard()
+  await untilCached(bundle, mine, agentId)
   await untilCached(bundle, theirs, agentId)
   return agentId
+}
+
+/** Waits until the cache has heard of all that was written: what is heard late drops a list that was just made. */
+async function untilHeard(): Promise<void> {
+  const [orgId, agentId] = [randomUUID(), randomUUID()]
+  await sql`select pg_notify('ibex_core.hot_memories', ${`${orgId}:${agentId}`})`.execute(bundle.admin)
+  await until(() => store.calls.includes(`delete org:${orgId}:hot-memories:${agentId}:stamp`))
 }
 
 test('reads a list from the cache in one statement, for every limit and no other agent', async () => {
@@ -181,7 +189,7 @@ test('content alone does not change a list, and is read anew all the same', asyn
     .where('agent_id', '=', agentId)
     .where('content', '=', 'first')
     .execute()
-  await delay(100)
+  await untilHeard()
   expect(await hotContents(mine, agentId)).toEqual(['first, said better', 'second', 'third'])
   expect(rankings(statements)).toBe(before)
 })
@@ -191,13 +199,27 @@ test('leaves out what has expired, and makes the list anew when rows are missing
   const agentId = await insertHotAgent(admin, mine.orgId, {
     contents: Array.from({ length: 51 }, (_, index) => `memory ${index}`),
   })
-  // nobody is told when its time is over
-  const expires_at = new Date(Date.now() + 1_500)
-  const row = { org_id: mine.orgId, agent_id: agentId, created_at: new Date('2020-01-01') }
-  await insertMemory(admin, { ...row, content: 'soon over', confidence: 1, expires_at })
+  const id = await insertHotMemory(admin, {
+    org_id: mine.orgId,
+    agent_id: agentId,
+    content: 'soon over',
+    confidence: 1,
+    expires_at: new Date(Date.now() + 3_600_000),
+  })
+  await untilCached(bundle, mine, agentId)
+  await untilHeard()
   await untilCached(bundle, mine, agentId)
   expect(await hotContents(mine, agentId, 2)).toEqual(['soon over', 'memory 0'])
-  await delay(expires_at.getTime() - Date.now() + 50)
+  await admin.transaction().execute(async (trx) => {
+    // nobody is told when its time is over
+    await sql`set local session_replication_role = replica`.execute(trx)
+    await trx
+      .updateTable('ibex_core.memories')
+      .set({ expires_at: new Date('2021-01-01') })
+      .where('org_id', '=', mine.orgId)
+      .where('id', '=', id)
+      .execute()
+  })
   const before = rankings(bundle.statements)
   expect(await hotContents(mine, agentId, 2)).toEqual(['memory 0', 'memory 1'])
   expect(rankings(bundle.statements)).toBe(before)
@@ -359,7 +381,7 @@ test('notifications that are none of ours are left alone', async () => {
     randomUUID(),
   ])
     await sql`select pg_notify('ibex_core.hot_memories', ${payload})`.execute(admin)
-  await delay(100)
+  await untilHeard()
   expect(await hotContents(mine, agentId)).toEqual(['first', 'second', 'third'])
   expect(rankings(statements)).toBe(before)
 })

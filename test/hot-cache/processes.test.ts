@@ -14,6 +14,7 @@ import {
   rankings,
   until,
   untilCached,
+  untilHeard,
   untilHot,
 } from './hot-agent.ts'
 import { writeElsewhere } from './run-worker.ts'
@@ -45,6 +46,7 @@ describe('several processes with PostgreSQL alone', skipOnEmbedded('one process'
     const { admin, mine, theirs } = bundle
     const agentId = await insertHotAgent(admin, mine.orgId)
     await insertHotAgent(admin, theirs.orgId, { id: agentId, contents: ['theirs'] })
+    await untilHeard(bundle, mine)
     await untilCached(bundle, mine, agentId)
     await untilCached(bundle, theirs, agentId)
     return agentId
@@ -153,8 +155,8 @@ describe('several processes with PostgreSQL alone', skipOnEmbedded('one process'
     })
     const tenant = database.forTenant(bundle.mine.orgId)
     const count = async (): Promise<number> => {
-      const { rows } =
-        await sql`select from pg_stat_activity where application_name = 'hot-cache-closed'`.execute(admin)
+      const { rows } = await sql`select from pg_stat_activity where datname = current_database()
+          and application_name = 'hot-cache-closed'`.execute(admin)
       return rows.length
     }
     await hotContents(tenant, bundle.mine.orgId)

@@ -11,6 +11,7 @@ import {
   rankings,
   until,
   untilCached,
+  untilHeard,
   untilHot,
 } from './hot-agent.ts'
 import { type RedisClient, RedisServer, connectRedis, skipWithoutRedis } from './redis-server.ts'
@@ -31,7 +32,8 @@ describe('several processes with a real Redis', skipWithoutRedis(), () => {
   beforeAll(async () => {
     server = await RedisServer.start()
     redis = await connectRedis(server.path)
-    bundle = await openTwoTenants({ hotCache: { store: new RedisHotCacheStore(redis), onError } })
+    const store = new RedisHotCacheStore(redis)
+    bundle = await openTwoTenants({ hotCache: { store, storeTimeout: 2_000, onError } })
     url = serverUrl(bundle.test)
   })
 
@@ -49,6 +51,7 @@ describe('several processes with a real Redis', skipWithoutRedis(), () => {
     const { admin, mine, theirs } = bundle
     const agentId = await insertHotAgent(admin, mine.orgId)
     await insertHotAgent(admin, theirs.orgId, { id: agentId, contents: ['theirs'] })
+    await untilHeard(bundle, mine)
     await untilCached(bundle, mine, agentId)
     await untilCached(bundle, theirs, agentId)
     return agentId
@@ -56,8 +59,8 @@ describe('several processes with a real Redis', skipWithoutRedis(), () => {
 
   test('a list made in another process serves this one, until a third one writes', async () => {
     const { admin, mine, statements } = bundle
-    await cachedAgents()
     const agentId = await insertHotAgent(admin, mine.orgId)
+    await untilHeard(bundle, mine)
     const target = { url, orgId: mine.orgId, agentId }
     expect(await readElsewhere(target, server.path)).toEqual(['first', 'second', 'third'])
     const before = rankings(statements)
@@ -75,7 +78,8 @@ describe('several processes with a real Redis', skipWithoutRedis(), () => {
     const keys = (await redis.keys('*')).filter((key) => key.includes(agentId))
     const expected = [mine, theirs].map(({ orgId }) => `ibex-db:org:${orgId}:hot-memories:${agentId}`)
     expect(keys.toSorted()).toEqual(expected.flatMap((key) => [key, `${key}:stamp`]).toSorted())
-    for (const key of await redis.keys('*')) {
+    const shared = [mine, theirs].map(({ orgId }) => `ibex-db:org:${orgId}:hot-memories:shared:stamp`)
+    for (const key of [...keys, ...shared]) {
       expect(await redis.get(key)).not.toMatch(/first|theirs/)
       expect(await redis.pTTL(key)).toBeGreaterThan(0)
       expect(await redis.pTTL(key)).toBeLessThanOrEqual(key.endsWith('stamp') ? 3_600_000 : 300_000)
