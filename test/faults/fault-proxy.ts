@@ -1,6 +1,7 @@
 /** A TCP proxy that counts the messages of both sides, and does something bad after one of them. */
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /** Who sends a message: the library, or the server. */
 export type Sender = 'client' | 'server'
@@ -10,7 +11,8 @@ export interface Fault {
   readonly sender: Sender
   /** The message after which it happens, counted from 1 since the proxy was armed. */
   readonly after: number
-  readonly strike: (connection: Cut) => Promise<void>
+  /** `ended` resolves when the server has ended the connection. */
+  readonly strike: (cut: Cut, ended: Promise<void>) => Promise<void>
 }
 
 /** Ends the connection on both sides. */
@@ -23,6 +25,8 @@ export interface FaultProxy extends AsyncDisposable {
   arm(fault?: Fault): void
   /** The messages of one side since the proxy was armed. */
   passed(sender: Sender): number
+  /** Waits until the fault is done, and both sides have heard of every connection that broke. */
+  settled(): Promise<void>
   /** Where new connections lead: a server that was restarted may have another port. */
   lead(url: string): void
 }
@@ -33,20 +37,24 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
   let fault: Fault | undefined
   const counts = { client: 0, server: 0 }
   const cuts = new Set<Cut>()
+  const breaking = new Set<Cut>()
+  let striking: Promise<void> = Promise.resolve()
   const listener = createServer((client) => {
     const server = connect(Number(target.port), target.hostname)
     const cut = (): void => {
+      if (cuts.has(cut)) breaking.add(cut)
       client.destroy()
       server.destroy()
     }
     cuts.add(cut)
+    const ended = Promise.withResolvers<void>()
     let gate: Promise<void> = Promise.resolve()
     const pass = async (sender: Sender, message: Buffer, to: Socket): Promise<void> => {
       await gate
       if (!to.destroyed) to.write(message)
       counts[sender] += 1
       if (fault?.sender !== sender || fault.after !== counts[sender]) return
-      gate = fault.strike(cut)
+      gate = striking = fault.strike(cut, ended.promise)
       fault = undefined
       await gate
     }
@@ -61,13 +69,18 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
     for (const socket of [client, server]) {
       socket.setNoDelay(true)
       socket.on('error', () => {})
-      socket.on('close', () => {
-        cuts.delete(cut)
-        // what the server said before it went away is still on its way to the client
-        if (socket === client) cut()
-        else setTimeout(cut, 20)
-      })
     }
+    client.on('close', () => {
+      cuts.delete(cut)
+      breaking.delete(cut)
+      cut()
+    })
+    server.on('close', () => {
+      if (cuts.has(cut)) breaking.add(cut)
+      ended.resolve()
+      // what the server said before it went away is still on its way to the client
+      void gate.then(() => setTimeout(cut, 20))
+    })
   })
   await once(listener.listen(0, '127.0.0.1'), 'listening')
   return {
@@ -78,6 +91,12 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
       fault = next
     },
     passed: (sender) => counts[sender],
+    settled: async () => {
+      await striking
+      while (breaking.size > 0) await delay(1)
+      // what was closed here is heard of in the next turns of this process
+      await delay(5)
+    },
     lead: (next) => {
       target = new URL(next)
     },

@@ -27,7 +27,7 @@ describe('a server that goes away while eight write', inContainer(), () => {
   let nextUnit = 0
 
   beforeAll(async () => {
-    server = await startCrashServer(300)
+    server = await startCrashServer(600)
     const target = { url: server.url }
     await migrateToLatest({ target, provider: migrationProvider })
     database = createDatabase({ ...target, poolSize: 8 })

@@ -5,12 +5,19 @@ import type { TenantTransaction } from '../../src/tenant-scope.ts'
 import type { TransactionOptions } from '../../src/tenancy/transaction.ts'
 import { failure } from '../support/two-tenants.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
-import { meet, type Obstacle, type Obstacles, openObstacles, untilAsleep } from './obstacles.ts'
+import {
+  idleInTransaction,
+  meet,
+  type Obstacle,
+  type Obstacles,
+  openObstacles,
+  untilAsleep,
+} from './obstacles.ts'
 
 interface Fault {
   readonly name: string
   readonly obstacle: Obstacle
-  readonly options: (signal: AbortSignal) => TransactionOptions
+  readonly options: (signal: AbortSignal, state: State) => TransactionOptions
   /** What the caller gets. */
   readonly error: unknown
 }
@@ -21,7 +28,8 @@ const faults: readonly Fault[] = [
   {
     name: 'a statement timeout',
     obstacle: 'sleep',
-    options: () => ({ statementTimeout: 250 }),
+    // longer than the statements that must not meet it
+    options: (_, state) => ({ statementTimeout: state.name === caught ? 2_000 : 250 }),
     error: expect.objectContaining({ code: 'query_canceled', isRetryable: false }),
   },
   {
@@ -113,12 +121,15 @@ describe('a transaction', skipOnEmbedded('one process: no signals for a timeout,
       const before = await bundle.pid()
       const controller = new AbortController()
       const outcome = bundle.mine
-        .transaction(async (trx) => {
-          const write = async (part: 1 | 2): Promise<unknown> =>
-            await trx.agents.insert({ name: 'A', slug: `${unit}-${part}` })
-          await state.work({ trx, write, obstacle })
-          return 'committed'
-        }, options(controller.signal))
+        .transaction(
+          async (trx) => {
+            const write = async (part: 1 | 2): Promise<unknown> =>
+              await trx.agents.insert({ name: 'A', slug: `${unit}-${part}` })
+            await state.work({ trx, write, obstacle })
+            return 'committed'
+          },
+          options(controller.signal, state),
+        )
         .catch((thrown: unknown) => thrown)
       const isAborted = error === aborted
       if (isAborted) {
@@ -142,7 +153,7 @@ describe('a transaction', skipOnEmbedded('one process: no signals for a timeout,
         await trx.agents.insert({ name: 'A', slug: `${unit}-2` })
         await meet('nap', trx, 'at commit')
       },
-      { statementTimeout: 250 },
+      { statementTimeout: 2_000 },
     )
     expect(await bundle.rowsOf(unit)).toBe(2)
   })
@@ -175,8 +186,7 @@ describe('a transaction', skipOnEmbedded('one process: no signals for a timeout,
           await bundle.mine.transaction(async (trx) => {
             await trx.agents.insert({ name: 'A', slug: `${unit}-1` })
             await trx.agents.insert({ name: 'A', slug: `${unit}-2` })
-            await sql`select set_config('transaction_timeout', '200', true)`.execute(trx.db)
-            await meet('sleep', trx, when)
+            await meet('limit', trx, when)
           }),
       )
       expect(error).toMatchObject({ code: 'connection_lost', isRetryable })
@@ -192,8 +202,6 @@ describe('a transaction', skipOnEmbedded('one process: no signals for a timeout,
   }
 
   async function sessions(): Promise<number> {
-    const { rows } = await sql`select from pg_stat_activity where datname = current_database()
-      and application_name = 'ibex-db' and state like 'idle in transaction%'`.execute(bundle.admin)
-    return rows.length
+    return await idleInTransaction(bundle.admin)
   }
 })

@@ -10,7 +10,8 @@ describe('a transaction', skipOnEmbedded('one process: nobody to wait for'), () 
   let bundle: Obstacles
 
   beforeAll(async () => {
-    bundle = await openObstacles()
+    // short, because two tests wait for it, and long enough to connect
+    bundle = await openObstacles({ connectTimeout: 2_000 })
   })
 
   afterAll(async () => {

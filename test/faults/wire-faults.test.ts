@@ -1,5 +1,4 @@
 /** A connection that breaks at every message of a transaction and of a single statement, in two ways. */
-import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,7 +9,7 @@ import { insertOrganization } from '../support/factories.ts'
 import { serverUrl, urlForPort } from '../support/server-url.ts'
 import { type TestDatabase, setup } from '../support/setup.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
-import { type Cut, type FaultProxy, type Sender, startFaultProxy } from './fault-proxy.ts'
+import { type Cut, type Fault, type FaultProxy, type Sender, startFaultProxy } from './fault-proxy.ts'
 
 describe('a connection that breaks at any message', skipOnEmbedded('no connection that could break'), () => {
   let server: TestDatabase
@@ -53,13 +52,13 @@ describe('a connection that breaks at any message', skipOnEmbedded('no connectio
       ]),
   }
 
-  const terminate = async (): Promise<void> => {
+  const terminate = async (_: Cut, ended: Promise<void>): Promise<void> => {
     await terminator.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'ibex-db'`,
     )
-    await delay(5)
+    await ended
   }
-  const strikes: Readonly<Record<string, (cut: Cut) => Promise<void>>> = {
+  const strikes: Readonly<Record<string, Fault['strike']>> = {
     'the network is cut': async (cut) => {
       cut()
       await Promise.resolve()
@@ -138,9 +137,9 @@ describe('a connection that breaks at any message', skipOnEmbedded('no connectio
     proxy.arm({
       sender,
       after,
-      strike: async (cut) => {
+      strike: async (cut, ended) => {
         hasStruck = true
-        await (strikes[strike] ?? terminate)(cut)
+        await (strikes[strike] ?? terminate)(cut, ended)
       },
     })
     const error: unknown = await units[unit]?.(slug).then(
@@ -149,7 +148,7 @@ describe('a connection that breaks at any message', skipOnEmbedded('no connectio
     )
     proxy.arm()
     // a connection that broke while idle is dropped as soon as this is heard of
-    await delay(25)
+    await proxy.settled()
     const rows = await rowsOf(slug)
     return { after, error, rows, hasStruck, isSound: (await isClean()) && isSound(error, rows) }
   }
@@ -165,9 +164,15 @@ describe('a connection that breaks at any message', skipOnEmbedded('no connectio
   /** The next borrower finds neither a transaction nor a tenant, and sees its own rows only. */
   async function isClean(): Promise<boolean> {
     const seen = (await theirs.agents.find()).map(({ slug }) => slug)
-    const { rows: open } = await sql`select from pg_stat_activity where datname = current_database()
+    // the process of a connection that was cut may still be about to notice
+    await expect.poll(openTransactions, { timeout: 10_000, interval: 5 }).toBe(0)
+    return seen.join() === 'theirs'
+  }
+
+  async function openTransactions(): Promise<number> {
+    const { rows } = await sql`select from pg_stat_activity where datname = current_database()
       and application_name = 'ibex-db' and state like 'idle in transaction%'`.execute(server.admin)
-    return seen.join() === 'theirs' && open.length === 0
+    return rows.length
   }
 })
 
