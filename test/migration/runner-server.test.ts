@@ -37,12 +37,19 @@ describe('on a server', skipOnEmbedded('one session: nobody to wait for, and no 
 
   describe('two runners at once', () => {
     test('one waits, and finds everything done', async () => {
-      const provider = slowMigrations(0.3)
-      const both = await Promise.all([
-        migrateToLatest({ ...options({}), provider }),
-        migrateToLatest({ ...options({}), provider }),
-      ])
-      expect(both.toSorted((a, b) => a.length - b.length)).toEqual([[], ['1_create', '2_fill', '3_index']])
+      const waiting = Promise.withResolvers<void>()
+      // whoever comes first ends only when the other one waits
+      const first: Migration = { up: async () => await waiting.promise }
+      const migrations = { '0_first': first, ...(await slowMigrations(0).getMigrations()) }
+      const onProgress = (one: MigrationProgress): void => {
+        progress.push(one)
+        if (one.kind === 'waiting') waiting.resolve()
+      }
+      const run = async (): Promise<readonly string[]> =>
+        await migrateToLatest({ ...options(migrations), onProgress })
+      const both = await Promise.all([run(), run()])
+      const all = ['0_first', '1_create', '2_fill', '3_index']
+      expect(both.toSorted((a, b) => a.length - b.length)).toEqual([[], all])
       expect(progress.filter(({ kind }) => kind === 'waiting')).toHaveLength(1)
       expect(await indexes('slow')).toEqual(['slow_name_idx valid', 'slow_pkey valid'])
     })
@@ -180,11 +187,12 @@ describe('on a server', skipOnEmbedded('one session: nobody to wait for, and no 
 
   describe('createIndexConcurrently', () => {
     beforeEach(async () => {
+      // an analysis by itself would hold a lock that a build waits for
       await run(`create table shop.notes (id int, name text) partition by hash (id);
         create table shop."notes One" partition of shop.notes for values with (modulus 2, remainder 0);
         create table shop.notes_two partition of shop.notes for values with (modulus 2, remainder 1) partition by list (name);
         create table shop.notes_rest partition of shop.notes_two default;
-        create table shop.plain (id int, name text);
+        create table shop.plain (id int, name text) with (autovacuum_enabled = false);
         insert into shop.plain select number, 'same' from generate_series(1, 100) as number;
         insert into shop.notes select * from shop.plain`)
     })
@@ -238,7 +246,7 @@ describe('on a server', skipOnEmbedded('one session: nobody to wait for, and no 
     })
 
     test('tries again when only a transaction was in the way', async () => {
-      const patient = { columns: ['name'], lockTimeout: 100 }
+      const patient = { columns: ['name'], lockTimeout: 100, attempts: 5 }
       const build = outside(async (db) => await createIndexConcurrently(db, 'shop.plain', patient))
       await withTraffic("insert into shop.plain values (0, 'other')", async (end) => {
         const migrating = migrateToLatest(options({ '1_index': build }))
@@ -294,8 +302,10 @@ describe('on a server', skipOnEmbedded('one session: nobody to wait for, and no 
   ): Promise<void> {
     const db = database.admin as Kysely<unknown>
     const traffic = await db.startTransaction().setIsolationLevel('repeatable read').execute()
+    let ending: Promise<void> | undefined
     const end = async (): Promise<void> => {
-      if (!traffic.isRolledBack) await traffic.rollback().execute()
+      ending ??= traffic.rollback().execute()
+      await ending
     }
     try {
       await sql.raw(statement).execute(traffic)
