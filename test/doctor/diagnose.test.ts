@@ -110,12 +110,9 @@ test.each([
 ])('says which part of the catalog a login may not read when %s is closed', async (catalog, part) => {
   const clinic = await openClinic()
   try {
-    await clinic.run(`create role ${fixtureRoles().app}; revoke select on pg_catalog.${catalog} from public`)
-    const { rows } = await sql<{
-      name: string
-    }>`select rolname as name from pg_roles where rolname like 'doctor_app_%'
-      order by oid desc limit 1`.execute(clinic.trx)
-    await clinic.run(`set local role ${rows[0]?.name ?? ''}`)
+    const { app } = fixtureRoles()
+    await clinic.run(`create role ${app}; revoke select on pg_catalog.${catalog} from public`)
+    await clinic.run(`set local role ${app}`)
 
     const reading = readCatalog(clinic.trx, resolveDoctorOptions({}))
 
