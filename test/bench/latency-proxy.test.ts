@@ -17,7 +17,7 @@ describe('startLatencyProxy', () => {
 
   it('lets messages that are sent together share one delay and keeps their order', async () => {
     await using bundle = await setup()
-    const text = Array.from({ length: 100 }, (_, index) => `${index},`).join('')
+    const text = Array.from({ length: 1_000 }, (_, index) => `${index},`).join('')
     const started = performance.now()
     const answer = collect(bundle.client, text.length)
     for (const part of text.match(/.{1,3}/g) ?? []) {
@@ -27,14 +27,14 @@ describe('startLatencyProxy', () => {
     expect(await answer).toBe(text)
     const elapsed = performance.now() - started
     expect(elapsed).toBeGreaterThanOrEqual(delayMs)
-    // A proxy that held one message after the other would take 130 times the delay.
-    expect(elapsed).toBeLessThan(30 * delayMs)
+    // A proxy that held one message after the other would take 1,300 times the delay.
+    expect(elapsed).toBeLessThan(300 * delayMs)
   })
 
   it('counts what is sent before an answer comes as one round trip', async () => {
-    await using bundle = await setup()
+    await using bundle = await setup(answerToEnd)
     const before = bundle.proxy.roundTrips()
-    await exchange(bundle.client, 'one')
+    await exchange(bundle.client, 'one!')
     const answer = collect(bundle.client, 4)
     bundle.client.write('tw')
     await new Promise((resolve) => setTimeout(resolve, 5))
@@ -90,9 +90,24 @@ interface Bundle extends AsyncDisposable {
   stopServer(): Promise<void>
 }
 
+function echo(socket: Socket): void {
+  socket.pipe(socket)
+}
+
+/** Echoes only what has come up to its exclamation mark. */
+function answerToEnd(socket: Socket): void {
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk.toString()
+    if (!text.endsWith('!')) return
+    socket.write(text)
+    text = ''
+  })
+}
+
 /** Starts a server that echoes, the proxy before it, and a client that is connected through it. */
-async function setup(): Promise<Bundle> {
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => socket.pipe(socket))
+async function setup(answer: (socket: Socket) => void = echo): Promise<Bundle> {
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, answer)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const sockets = new Set<Socket>()
