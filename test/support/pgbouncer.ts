@@ -33,6 +33,17 @@ export interface PgBouncerOptions {
 
 /** Starts PgBouncer in front of the server of `url`, any of its databases; disposing it stops the process. */
 export async function startPgBouncer(url: string, options: PgBouncerOptions): Promise<PgBouncer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(url, options)
+    } catch (error) {
+      // the port that was free may be somebody else's by now
+      if (attempt === 3) throw error
+    }
+  }
+}
+
+async function start(url: string, options: PgBouncerOptions): Promise<PgBouncer> {
   const directory = await mkdtemp(join(tmpdir(), 'ibex-pgbouncer-'))
   const port = await freePort()
   const file = join(directory, 'pgbouncer.ini')
@@ -86,12 +97,12 @@ export async function freePort(): Promise<number> {
 }
 
 async function untilListening(port: number, child: ChildProcess): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt++) {
+  for (let attempt = 0; attempt < 400; attempt++) {
     if (child.exitCode !== null) throw new Error(`pgbouncer ended with ${child.exitCode}`)
     if (await isListening(port)) return
     await delay(50)
   }
-  throw new Error('pgbouncer does not listen after 5 seconds')
+  throw new Error('pgbouncer does not listen after 20 seconds')
 }
 
 async function isListening(port: number): Promise<boolean> {

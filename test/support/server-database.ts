@@ -25,20 +25,20 @@ export async function createEmptyDatabase(access: ServerAccess): Promise<ServerD
 async function create({ url, prefix }: ServerAccess, template: string): Promise<ServerDatabase> {
   const name = `${prefix}_${randomBytes(4).toString('hex')}`
   await withClient(url, async (client) => {
-    await createWhenFree(client, `create database ${name} ${template}`)
+    await runWhenFree(client, `create database ${name} ${template}`)
   })
   const drop = async (): Promise<void> => {
     // with (force): a connection that a test has lost must not keep the database alive
     await withClient(
       url,
-      async (client) => await client.query(`drop database if exists ${name} with (force)`),
+      async (client) => await runWhenFree(client, `drop database if exists ${name} with (force)`),
     )
   }
   return { url: urlOfDatabase(url, name), drop }
 }
 
-/** Tries again while an autovacuum worker is connected to the template: 55006, "being accessed by other users". */
-async function createWhenFree(client: pg.Client, statement: string, attempts = 50): Promise<void> {
+/** Tries again while a process that ends, or an autovacuum worker, is connected: 55006, "being accessed by other users". */
+async function runWhenFree(client: pg.Client, statement: string, attempts = 50): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await client.query(statement)
