@@ -168,7 +168,8 @@ describe('on a server', skipOnEmbedded('one session: nobody to wait for, and no 
     const sleeping: Migration = {
       up: async (db: Kysely<unknown>) => void (await sql`select pg_sleep(20)`.execute(db)),
     }
-    const slow = { ...options({ '1_slow': sleeping }), statementTimeout: 100 }
+    // the transaction may not be idle for longer either, which it is on a slow machine
+    const slow = { ...options({ '1_slow': sleeping }), statementTimeout: 2_000 }
     await expect(migrateToLatest(slow)).rejects.toThrow(/1_slow failed.*cancelled by a timeout/)
 
     const lost: Migration = {
