@@ -22,7 +22,7 @@ afterAll(async () => {
 
 test(
   'notes checksums, refuses what was edited since, and takes the direct url',
-  skipOnEmbedded('the command takes the url of a server'),
+  { ...skipOnEmbedded('the command takes the url of a server'), timeout: 120_000 },
   async () => {
     expect(await kysely('up')).toContain('Ran 1 migration')
     const { rows } =
