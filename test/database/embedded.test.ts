@@ -8,7 +8,7 @@ import { ConnectionPool } from '../../src/database/connection-pool.ts'
 import { resolveOptions } from '../../src/database/options.ts'
 import { failure } from '../support/two-tenants.ts'
 
-test('keeps what was written to its directory after it was closed', { timeout: 60_000 }, async () => {
+test('keeps what was written to its directory after it was closed', { timeout: 120_000 }, async () => {
   const directory = await mkdtemp(join(tmpdir(), 'ibex-embedded-'))
   onTestFinished(async () => {
     await rm(directory, { recursive: true, force: true })

@@ -53,7 +53,7 @@ test('opens and closes a connection of its own for a target', async () => {
     return rows.length
   }
   // the server takes a moment to see that a connection was closed
-  await expect.poll(connections, { timeout: 5_000 }).toBe(0)
+  await expect.poll(connections).toBe(0)
 })
 
 test.each([

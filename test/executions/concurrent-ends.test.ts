@@ -1,11 +1,10 @@
 /** Many workers that end the same execution at once: one does. */
-import { setTimeout as delay } from 'node:timers/promises'
-import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NotRunningError } from '../../src/errors.ts'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
+import { untilBlocked } from '../support/until-blocked.ts'
 
 /** The values of the calls that came through; every other one must have been told that it is not running. */
 async function winnersOf<T>(calls: readonly Promise<T>[]): Promise<T[]> {
@@ -32,16 +31,6 @@ describe('workers on a server', skipOnEmbedded('one connection: no worker beside
     for (const { agentExecutions } of [tenants.mine, tenants.theirs])
       await agentExecutions.start({ executionId, agentName: 'Ada', prompt: '' })
     return executionId
-  }
-
-  /** Waits until a statement waits for a lock of this database. */
-  async function untilOneWaits(): Promise<void> {
-    for (;;) {
-      const { rows } = await sql`select from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`.execute(tenants.admin)
-      if (rows.length > 0) return
-      await delay(5)
-    }
   }
 
   test('lets one of 20 end a run, whether it succeeds or fails', async () => {
@@ -119,7 +108,7 @@ describe('workers on a server', skipOnEmbedded('one connection: no worker beside
       )
       // looked at below; until then it may fail at any time
       second.catch(() => {})
-      await untilOneWaits()
+      await untilBlocked(tenants.admin)
       fate()
     })
     return [...(await Promise.allSettled([first])), ...(await Promise.allSettled([second]))]
@@ -152,7 +141,7 @@ describe('workers on a server', skipOnEmbedded('one connection: no worker beside
       const found = await trx.agentExecutions.findByExecutionId(executionId)
       await trx.agentExecutions.update(found?.id ?? '', { metadata: { step: 2 } })
       end = runOutsideTransaction(async () => await tenants.mine.agentExecutions.succeed(executionId))
-      await untilOneWaits()
+      await untilBlocked(tenants.admin)
     })
     expect(await end).toMatchObject({ status: 'completed', metadata: { step: 2 } })
   })
@@ -164,7 +153,7 @@ describe('workers on a server', skipOnEmbedded('one connection: no worker beside
       const found = await trx.agentExecutions.findByExecutionId(executionId)
       await trx.agentExecutions.delete(found?.id ?? '')
       end = runOutsideTransaction(async () => await tenants.mine.agentExecutions.succeed(executionId))
-      await untilOneWaits()
+      await untilBlocked(tenants.admin)
     })
     expect(await end).toBeUndefined()
   })

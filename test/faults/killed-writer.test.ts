@@ -31,7 +31,7 @@ describe(
         },
       )
       expect(signal).toBe('SIGKILL')
-      await expect.poll(sessions, { timeout: 10_000, interval: 20 }).toEqual([])
+      await expect.poll(sessions, { interval: 20 }).toEqual([])
       await using database = createDatabase(server.target)
       const { units, halves } = await readWritten(database)
       expect(halves).toEqual([])

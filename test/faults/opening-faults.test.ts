@@ -38,7 +38,7 @@ describe('a connection that breaks while it is opened', skipOnEmbedded('no conne
 
   test.each(Object.entries(strikes))(
     'is an error that allows another try, and the same database takes it, when %s',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async (_, strike) => {
       const total = await messagesUntilOpen()
       expect(total).toBeGreaterThan(10)

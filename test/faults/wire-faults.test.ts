@@ -165,7 +165,7 @@ describe('a connection that breaks at any message', skipOnEmbedded('no connectio
   async function isClean(): Promise<boolean> {
     const seen = (await theirs.agents.find()).map(({ slug }) => slug)
     // the process of a connection that was cut may still be about to notice
-    await expect.poll(openTransactions, { timeout: 10_000, interval: 5 }).toBe(0)
+    await expect.poll(openTransactions, { interval: 5 }).toBe(0)
     return seen.join() === 'theirs'
   }
 

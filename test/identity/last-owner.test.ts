@@ -8,7 +8,7 @@ import type { User } from '../../types/database.d.ts'
 import { insertOrganization, insertTeam, insertUser } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants, watchTheirs } from '../support/two-tenants.ts'
-import { untilBlocked } from './until-blocked.ts'
+import { untilBlocked } from '../support/until-blocked.ts'
 
 let tenants: TwoTenants
 let mine: TenantScope

@@ -17,7 +17,7 @@ import { nextMoment } from '../support/next-moment.ts'
 import { insertOrganization, insertTeam, insertUser } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants, watchTheirs } from '../support/two-tenants.ts'
-import { untilBlocked } from './until-blocked.ts'
+import { untilBlocked } from '../support/until-blocked.ts'
 
 let tenants: TwoTenants
 let mine: TenantScope

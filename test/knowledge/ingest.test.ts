@@ -283,7 +283,7 @@ test('leaves the document as it was when one of the chunks is refused', async ()
   expect(await versions()).toEqual(before)
 })
 
-test('ingests 10,000 chunks, and again with one in front', { timeout: 60_000 }, async () => {
+test('ingests 10,000 chunks, and again with one in front', { timeout: 120_000 }, async () => {
   const contents = Array.from({ length: 10_000 }, (_, index) => `Chunk number ${index} of a long document.`)
   expect(await ingest(bare(contents))).toEqual(counts(10_000, 0, 0, 0))
   expect(await ingest(bare(contents))).toEqual(counts(0, 0, 10_000, 0))

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { sql } from 'kysely'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { ForeignKeyViolationError } from '../../src/errors.ts'
 import type { MemoryInput } from '../../src/memory/memory-input.ts'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
@@ -8,6 +7,7 @@ import type { Agent } from '../../types/database.d.ts'
 import { insertAgent } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants, watchTheirs } from '../support/two-tenants.ts'
+import { untilBlocked } from '../support/until-blocked.ts'
 import { direction } from './embeddings.ts'
 
 let tenants: TwoTenants
@@ -185,7 +185,7 @@ test(
           batches = runOutsideTransaction(
             async () => await Promise.all([memories.add(forwards ?? []), memories.add(backwards ?? [])]),
           )
-          await vi.waitUntil(async () => (await waitingCount()) === 2, { timeout: 10_000 })
+          await untilBlocked(tenants.admin, 2)
           throw new Error('changed my mind')
         }),
     )
@@ -193,9 +193,3 @@ test(
     expect((await memories.find()).map(({ content }) => content).toSorted()).toEqual(['a', 'b', 'held'])
   },
 )
-
-async function waitingCount(): Promise<number | undefined> {
-  const { rows } = await sql<{ count: number }>`select count(*)::int as count from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'`.execute(tenants.admin)
-  return rows[0]?.count
-}

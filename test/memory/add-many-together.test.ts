@@ -122,7 +122,7 @@ test(
       return rows.length
     }
     try {
-      await expect.poll(waiting, { timeout: 10_000 }).toBe(5)
+      await expect.poll(waiting).toBe(5)
       await delay(100)
       // at the moment at which one looks for a deadlock it does not count as waiting
       expect(await waiting()).toBeLessThanOrEqual(5)

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createDatabase } from '../../src/create-database.ts'
 import type { Embedder } from '../../src/embedding/embedder.ts'
@@ -16,6 +15,7 @@ import type { Memory } from '../../types/database.d.ts'
 import { insertOrganization } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
+import { untilBlocked } from '../support/until-blocked.ts'
 import { direction } from './embeddings.ts'
 
 let tenants: TwoTenants
@@ -301,7 +301,7 @@ test(
     await mine.transaction(async (trx) => {
       await trx.memories.add(input('before'))
       change = runOutsideTransaction(async () => await mine.memories.reembed({ embedder: recorder() }))
-      await vi.waitUntil(async () => (await waitingCount()) === 1, { timeout: 10_000 })
+      await untilBlocked(tenants.admin)
     })
     await change
     expect(await stored()).toHaveLength(3)
@@ -330,12 +330,6 @@ test(
     await expectAllOf('new')
   },
 )
-
-async function waitingCount(): Promise<number | undefined> {
-  const { rows } = await sql<{ count: number }>`select count(*)::int as count from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'`.execute(tenants.admin)
-  return rows[0]?.count
-}
 
 test('belongs to its tenant: another one neither sees nor stops it', async () => {
   await addNumbered(2)

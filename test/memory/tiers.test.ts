@@ -7,7 +7,7 @@ import type { RetierOptions, RetierReport } from '../../src/memory/retier-memori
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { SystemScope } from '../../src/tenancy/system-scope.ts'
 import type { DB, MemoryTier, MemoryUsage, NewMemory } from '../../types/database.d.ts'
-import { untilBlocked } from '../identity/until-blocked.ts'
+import { untilBlocked } from '../support/until-blocked.ts'
 import { insertMemory } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'

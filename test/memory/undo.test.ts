@@ -12,7 +12,7 @@ import type { UndoOptions } from '../../src/memory/undo-memory.ts'
 import { insertMemory } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'
-import { untilBlocked } from '../identity/until-blocked.ts'
+import { untilBlocked } from '../support/until-blocked.ts'
 import { cosine, direction } from './embeddings.ts'
 
 let tenants: TwoTenants

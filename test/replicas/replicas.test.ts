@@ -370,7 +370,7 @@ describe('with two replicas', skipWithoutServerPrograms(), () => {
       )
     expect(await counts()).toEqual([1, 1, 1])
     await database.close()
-    await expect.poll(counts, { timeout: 10_000 }).toEqual([0, 0, 0])
+    await expect.poll(counts).toEqual([0, 0, 0])
   })
 
   test('goes through a pooler in transaction mode', skipWithoutPgBouncer(), async () => {

@@ -158,7 +158,7 @@ test('appends many in their order, each with its own attachments', async () => {
   expect(last).toEqual(rowsOf(messages))
 })
 
-test('appends more than fit one statement, numbered on', { timeout: 60_000 }, async () => {
+test('appends more than fit one statement, numbered on', { timeout: 120_000 }, async () => {
   const { mine } = tenants
   const messages = await mine.messages.appendMany(session.id, said(...upTo(5_001).map(String)))
   expect(messages.map(({ content }) => Number(content))).toEqual(upTo(5_001))

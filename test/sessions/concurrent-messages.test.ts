@@ -1,6 +1,6 @@
 /** Many writers of one session at once, on a server: the embedded engine has one connection, where they take turns. */
 import { sql } from 'kysely'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ForeignKeyViolationError, SerializationFailureError } from '../../src/errors.ts'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { TenantTransaction } from '../../src/tenant-scope.ts'
@@ -8,6 +8,7 @@ import type { Agent, Session } from '../../types/database.d.ts'
 import { insertAgent, insertSession } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants, watchTheirs } from '../support/two-tenants.ts'
+import { untilBlocked } from '../support/until-blocked.ts'
 import { at, said, upTo } from './samples.ts'
 
 let tenants: TwoTenants
@@ -55,18 +56,6 @@ async function state() {
   return row
 }
 
-/** Waits until so many statements wait for a lock. */
-async function waitForWaiting(count: number): Promise<void> {
-  await vi.waitUntil(
-    async () => {
-      const { rows } = await sql<{ count: number }>`select count(*)::int as count from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`.execute(tenants.admin)
-      return rows[0]?.count === count
-    },
-    { timeout: 10_000 },
-  )
-}
-
 /** Runs `first` in a transaction, lets `second` wait for it, and commits or rolls back. */
 async function race(
   first: (trx: TenantTransaction) => Promise<unknown>,
@@ -79,7 +68,7 @@ async function race(
     waiting = runOutsideTransaction(second)
     // its rejection is looked at by whoever awaits the race
     waiting.catch(() => {})
-    await waitForWaiting(1)
+    await untilBlocked(tenants.admin)
     if (end === 'rollback') throw new Error('changed my mind')
   })
   if (end === 'rollback') await failure(async () => await transaction)

@@ -6,7 +6,7 @@ import type { ExpiredSession, SweepOptions } from '../../src/sessions/expired-se
 import type { SystemScope } from '../../src/tenancy/system-scope.ts'
 import { runOutsideTransaction } from '../../src/tenancy/ambient-transaction.ts'
 import type { Agent, DB, Session } from '../../types/database.d.ts'
-import { untilBlocked } from '../identity/until-blocked.ts'
+import { untilBlocked } from '../support/until-blocked.ts'
 import { insertAgent, insertMemory, insertSession, insertTeam } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, failure, openTwoTenants, refusal, watchTheirs } from '../support/two-tenants.ts'

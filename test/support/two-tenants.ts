@@ -2,6 +2,7 @@
 import { type Kysely, sql } from 'kysely'
 import { expect } from 'vitest'
 import { type CreateDatabaseOptions, type Database, createDatabase } from '../../src/create-database.ts'
+import type { QueryEvent } from '../../src/database/options.ts'
 import type { TenantScope } from '../../src/tenant-scope.ts'
 import type { DB } from '../../types/database.d.ts'
 import { patience } from './admin.ts'
@@ -27,8 +28,11 @@ export async function openTwoTenants<D extends DB = DB>(
 ): Promise<TwoTenants<D>> {
   const test = await setup()
   const statements: string[] = []
-  const onQuery = ({ sql: text }: { readonly sql: string }): void => void statements.push(text)
-  const database = createDatabase<D>({ onQuery, connectTimeout: patience, ...options, ...test.target })
+  const onQuery = (event: QueryEvent): void => {
+    statements.push(event.sql)
+    options.onQuery?.(event)
+  }
+  const database = createDatabase<D>({ connectTimeout: patience, ...options, onQuery, ...test.target })
   const [mine, theirs] = [
     await insertOrganization(test.admin, { name: 'Mine' }),
     await insertOrganization(test.admin, { name: 'Theirs' }),

@@ -166,7 +166,7 @@ test('asks for the migrations when the role does not exist', async () => {
   expect(error.message).toContain('role "ibex_nobody" does not exist')
 })
 
-test('asks for the migrations on a database that has none', { timeout: 60_000 }, async () => {
+test('asks for the migrations on a database that has none', async () => {
   const empty = await emptyDatabase()
   const database = createDatabase({ ...empty.target })
   const error = await failure(async () => await database.verifyIsolation())

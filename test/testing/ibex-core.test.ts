@@ -66,7 +66,7 @@ test('keeps tenants apart in every table', { timeout: 120_000 }, async () => {
 
 test(
   'proves the tables of a consumer alone, with rows in those that they refer to',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const report = await expectTenantIsolation(database, { acceptExistingRows, schemas: ['public'] })
     expect(report).toMatchObject({ tables: 2, partitions: 2, violations: [], unfilled: [] })

@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { seedDemoOrganization } from '../../scripts/seed/demo-organization.ts'
@@ -20,6 +19,7 @@ import { insertMemory, insertOrganization } from '../support/factories.ts'
 import { skipOnEmbedded } from '../support/skip.ts'
 import { type TestDatabase, setup } from '../support/setup.ts'
 import { failure } from '../support/two-tenants.ts'
+import { untilBlocked } from '../support/until-blocked.ts'
 import { everything, exportText, importText, watchOthers } from './transfers.ts'
 
 let here: TestDatabase
@@ -253,7 +253,7 @@ test(
     const imports = await there.admin.transaction().execute(async (trx) => {
       await sql`reindex table ${sql.table(outOfLine?.name ?? '')}`.execute(trx)
       const started = Array.from({ length: 6 }, async () => await importText(abroad, text))
-      await untilWaiting(started.length)
+      await untilBlocked(there.admin, started.length)
       return { settled: Promise.allSettled(started) }
     })
     const results = await imports.settled
@@ -264,16 +264,6 @@ test(
     expect(await exportText(shop(abroad), everything)).toBe(text)
   },
 )
-
-async function untilWaiting(count: number): Promise<void> {
-  for (let attempt = 0; attempt < 1_000; attempt++) {
-    const { rows } = await sql`select from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock'`.execute(there.admin)
-    if (rows.length >= count) return
-    await delay(10)
-  }
-  throw new Error('not all of them wait')
-}
 
 test('writes nothing when another organization has the slug', async () => {
   const text = await exportText(shop(home), everything)
