@@ -52,11 +52,18 @@ export class WireSession {
       return await this.#queryUntilAborted(batch, this.#signal)
     } finally {
       this.#running -= 1
-      if (this.#running === 0) this.#cancelling?.abort()
+      if (this.#running === 0) {
+        this.#cancelling?.abort()
+        this.#cancelling = undefined
+      }
     }
   }
 
-  /** Cancels what runs, if anything does, and returns when it has ended. */
+  /**
+   * Cancels what runs, if anything does, and returns when it has ended.
+   *
+   * @throws what kept the first request from being sent; those after it are as good as their chance.
+   */
   async cancel(): Promise<void> {
     if (this.#running === 0) return
     const { signal } = (this.#cancelling ??= new AbortController())
