@@ -169,16 +169,16 @@ test('reads the words of a long text up to the thirty-second', async () => {
 })
 
 describe('the plan', skipBehindPooler('statements are not prepared there'), () => {
-  test.each<Partial<MemorySearch>>([
-    {},
-    { category: 'factual' },
-    { agentId: someId, userId: someId },
-    { ranking: 'composite' },
-    { embedding: direction('parcel') },
-    { embedding: direction('parcel'), ranking: 'composite' },
+  test.each<readonly [string, Partial<MemorySearch>]>([
+    ['alone', {}],
+    ['of a category', { category: 'factual' }],
+    ['of an agent and a user', { agentId: someId, userId: someId }],
+    ['in the composite order', { ranking: 'composite' }],
+    ['and a vector', { embedding: direction('parcel') }],
+    ['and a vector in the composite order', { embedding: direction('parcel'), ranking: 'composite' }],
   ])(
-    'keeps the plan of a frequent search by words, which are found by a function, by %j',
-    async (options) => {
+    'keeps the plan of a frequent search by words, which are found by a function: %s',
+    async (_, options) => {
       for (const scope of [tenants.mine, tenants.theirs]) {
         const find = async (): Promise<MemorySearchResult> =>
           await scope.memories.search({ text: 'a zebra ordered the violin', record: false, ...options })
@@ -191,12 +191,12 @@ describe('the plan', skipBehindPooler('statements are not prepared there'), () =
     },
   )
 
-  test.each<Partial<MemorySearch>>([
-    { tags: ['animal'] },
-    { metadata: { a: 1 } },
-    { status: 'archived' },
-    { category: 'factual', embedding: direction('parcel') },
-  ])('plans each time where a filter may leave few, by %j', async (options) => {
+  test.each<readonly [string, Partial<MemorySearch>]>([
+    ['tags', { tags: ['animal'] }],
+    ['metadata', { metadata: { a: 1 } }],
+    ['status', { status: 'archived' }],
+    ['category beside a vector', { category: 'factual', embedding: direction('parcel') }],
+  ])('plans each time where a filter may leave few: %s', async (_, options) => {
     const find = async (): Promise<MemorySearchResult> => await search('violin', options)
     expect(await planOfFrequent(tenants.mine, find)).toBe('own')
   })
