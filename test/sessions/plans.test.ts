@@ -41,7 +41,10 @@ async function fill({ orgId, messages }: TenantScope, sessions: number): Promise
     admin,
   )
   await sql`update ibex_core.sessions set last_message_at = now() - make_interval(days => place * 11 % 100)
-    from (select id, (row_number() over (partition by status order by id))::int as place from ibex_core.sessions) as placed
+    from (
+      select id, (row_number() over (partition by status order by id))::int as place from ibex_core.sessions
+      where org_id = ${orgId}
+    ) as placed
     where org_id = ${orgId} and placed.id = sessions.id`.execute(admin)
   const { rows } = await sql<{ id: string }>`select id from ibex_core.sessions where org_id = ${orgId}
     and status = 'completed' limit 1`.execute(admin)
