@@ -42,6 +42,7 @@ import * as openUntrustedReads from './20261124_0039_open_untrusted_reads.ts'
 import * as letImportsThrough from './20261124_0040_let_imports_through.ts'
 import * as lookUpDuplicatesOnly from './20261128_0041_look_up_duplicates_only.ts'
 import * as keepPlansOfWordSearch from './20261128_0042_keep_plans_of_word_search.ts'
+import * as leadWordIndexesWithTenant from './20261128_0043_lead_word_indexes_with_tenant.ts'
 
 /**
  * Gives a Migrator the migrations of ibex-db, by the names of their files, with their checksums.
@@ -93,6 +94,7 @@ export const migrationProvider: MigrationSource = {
       '20261124_0040_let_imports_through': letImportsThrough,
       '20261128_0041_look_up_duplicates_only': lookUpDuplicatesOnly,
       '20261128_0042_keep_plans_of_word_search': keepPlansOfWordSearch,
+      '20261128_0043_lead_word_indexes_with_tenant': leadWordIndexesWithTenant,
     }),
   getChecksums: async () => await Promise.resolve(checksums),
 }

@@ -1,5 +1,6 @@
 /** The database that a script reads: one that exists, or an embedded one that has just been migrated. */
 import { PGlite } from '@electric-sql/pglite'
+import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin'
 import { vector } from '@electric-sql/pglite-pgvector'
 import { Kysely } from 'kysely'
 import { migrationProvider } from '../migrations/index.ts'
@@ -17,7 +18,7 @@ export async function withLiveDatabase<T>(
   callback: (db: Kysely<unknown>) => Promise<T>,
 ): Promise<T> {
   if (url !== undefined) return await withDatabase({ url }, callback)
-  const engine = await PGlite.create({ extensions: { vector } })
+  const engine = await PGlite.create({ extensions: { btree_gin, vector } })
   try {
     await migrateToLatest({ target: { embedded: engine }, provider: migrationProvider })
     return await withDatabase({ embedded: engine }, callback)

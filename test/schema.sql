@@ -6,6 +6,7 @@ create role ibex_search nologin nosuperuser nobypassrls nocreaterole nocreatedb 
 create role ibex_system nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
 create role ibex_untrusted nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
 
+create extension btree_gin;
 create extension vector;
 
 create schema ibex_core;
@@ -1633,6 +1634,7 @@ CREATE OR REPLACE FUNCTION ibex_core.search_rag_documents(query text, any_docume
  STABLE SECURITY DEFINER ROWS 20
  SET search_path TO ''
  SET plan_cache_mode TO 'force_custom_plan'
+ SET enable_seqscan TO 'off'
 AS $function$
 #variable_conflict error
 declare
@@ -1998,7 +2000,7 @@ create table ibex_core.canon_items (
 CREATE INDEX canon_items_org_id_project_id_created_at_id_idx ON ibex_core.canon_items USING btree (org_id, project_id, created_at DESC, id DESC);
 CREATE INDEX canon_items_org_id_project_id_role_id_type_created_at_idx ON ibex_core.canon_items USING btree (org_id, project_id, role_id, type, created_at DESC);
 CREATE INDEX canon_items_org_id_role_id_idx ON ibex_core.canon_items USING btree (org_id, role_id) WHERE (role_id IS NOT NULL);
-CREATE INDEX canon_items_search_vector_idx ON ibex_core.canon_items USING gin (search_vector);
+CREATE INDEX canon_items_org_id_search_vector_idx ON ibex_core.canon_items USING gin (org_id, search_vector);
 alter table ibex_core.canon_items enable row level security;
 alter table ibex_core.canon_items force row level security;
 create policy canon_items_search_access on ibex_core.canon_items as permissive for select to ibex_search using (true);
@@ -2389,17 +2391,17 @@ create table ibex_core.memories (
 CREATE INDEX memories_embedding_idx ON ONLY ibex_core.memories USING hnsw (embedding public.vector_cosine_ops);
 CREATE INDEX memories_expires_at_idx ON ONLY ibex_core.memories USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX memories_hot_idx ON ONLY ibex_core.memories USING btree (org_id, agent_id, confidence, created_at, expires_at, id) WHERE ((status = 'active'::text) AND (deleted_at IS NULL));
-CREATE INDEX memories_metadata_idx ON ONLY ibex_core.memories USING gin (metadata jsonb_path_ops);
 CREATE UNIQUE INDEX memories_org_id_agent_id_content_hash_key ON ONLY ibex_core.memories USING btree (org_id, agent_id, content_hash) NULLS NOT DISTINCT WHERE ((status = 'active'::text) AND (deleted_at IS NULL));
 CREATE INDEX memories_org_id_agent_id_created_at_idx ON ONLY ibex_core.memories USING btree (org_id, agent_id, created_at DESC);
 CREATE INDEX memories_org_id_agent_id_idx ON ONLY ibex_core.memories USING btree (org_id, agent_id) WHERE ((status = 'active'::text) AND (deleted_at IS NULL));
 CREATE INDEX memories_org_id_expires_at_idx ON ONLY ibex_core.memories USING btree (org_id, expires_at) WHERE ((expires_at IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX memories_org_id_merged_into_idx ON ONLY ibex_core.memories USING btree (org_id, merged_into) WHERE (merged_into IS NOT NULL);
+CREATE INDEX memories_org_id_metadata_idx ON ONLY ibex_core.memories USING gin (org_id, metadata jsonb_path_ops);
+CREATE INDEX memories_org_id_search_vector_idx ON ONLY ibex_core.memories USING gin (org_id, search_vector);
 CREATE INDEX memories_org_id_session_id_idx ON ONLY ibex_core.memories USING btree (org_id, session_id) WHERE (session_id IS NOT NULL);
 CREATE INDEX memories_org_id_status_idx ON ONLY ibex_core.memories USING btree (org_id, status) WHERE ((status <> 'active'::text) AND (deleted_at IS NULL));
 CREATE INDEX memories_org_id_superseded_by_idx ON ONLY ibex_core.memories USING btree (org_id, superseded_by) WHERE (superseded_by IS NOT NULL);
 CREATE INDEX memories_org_id_user_id_idx ON ONLY ibex_core.memories USING btree (org_id, user_id) WHERE (user_id IS NOT NULL);
-CREATE INDEX memories_search_vector_idx ON ONLY ibex_core.memories USING gin (search_vector);
 alter table ibex_core.memories enable row level security;
 alter table ibex_core.memories force row level security;
 create policy memories_search_access on ibex_core.memories as permissive for select to ibex_search using (true);
@@ -3291,7 +3293,7 @@ create table ibex_core.rag_documents (
 ) partition by HASH (org_id);
 CREATE INDEX rag_documents_embedding_idx ON ONLY ibex_core.rag_documents USING hnsw (embedding public.vector_cosine_ops);
 CREATE INDEX rag_documents_org_id_created_at_id_idx ON ONLY ibex_core.rag_documents USING btree (org_id, created_at, id) WHERE (embedding IS NULL);
-CREATE INDEX rag_documents_search_vector_idx ON ONLY ibex_core.rag_documents USING gin (search_vector);
+CREATE INDEX rag_documents_org_id_search_vector_idx ON ONLY ibex_core.rag_documents USING gin (org_id, search_vector);
 alter table ibex_core.rag_documents enable row level security;
 alter table ibex_core.rag_documents force row level security;
 create policy rag_documents_search_access on ibex_core.rag_documents as permissive for select to ibex_search using (true);

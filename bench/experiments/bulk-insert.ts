@@ -68,7 +68,7 @@ export const bulkInsert: Experiment = {
       await measure('1,000 memories, all indexes and triggers (ms for 1,000)', [...ways, ...together])
       await client.query('drop index ibex_core.memories_embedding_idx')
       await measure('the same without the index of vectors', ways)
-      await client.query('drop index ibex_core.memories_search_vector_idx')
+      await client.query('drop index ibex_core.memories_org_id_search_vector_idx')
       await measure('the same without the index of words too', ways.slice(0, 2))
       await client.query('alter table ibex_core.memories disable trigger all')
       await measure('the same without triggers and foreign keys too', ways.slice(0, 2))

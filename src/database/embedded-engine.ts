@@ -31,12 +31,13 @@ export async function startEmbeddedEngine(embedded: string | PGliteInstance): Pr
     return toEngine(embedded as PGlite, async () => {})
   }
   const { PGlite } = await importEngine(() => import('@electric-sql/pglite'))
+  const { btree_gin } = await importEngine(() => import('@electric-sql/pglite/contrib/btree_gin'))
   const { vector } = await importEngine(() => import('@electric-sql/pglite-pgvector'))
   const isInMemory = embedded === ':memory:'
   const unlock = isInMemory ? async () => {} : await lockDirectory(embedded)
   try {
     const dataDir = isInMemory ? 'memory://' : embedded
-    const engine = await PGlite.create({ dataDir, extensions: { vector } })
+    const engine = await PGlite.create({ dataDir, extensions: { btree_gin, vector } })
     const close = async (): Promise<void> => {
       try {
         await engine.close()

@@ -40,7 +40,7 @@ async function checkAvailable(db: MigrationHandle, extension: string): Promise<v
   )
   if (available.length > 0) return
   throw new MigrationError(
-    `extension "${extension}" is not on this server: let an administrator install it (for vector: pgvector), or use a server that has it`,
+    `extension "${extension}" is not on this server: let an administrator install it (vector: pgvector; btree_gin: the contrib modules of PostgreSQL), or use a server that has it`,
   )
 }
 

@@ -18,9 +18,13 @@ export interface IndexDefinition {
   readonly unique?: boolean
   /** With `unique`: two nulls count as equal. */
   readonly nullsNotDistinct?: boolean
-  /** The method, `btree` by default. `gin` and `hnsw` cannot lead with the tenant. */
+  /** The method, `btree` by default. `hnsw` cannot lead with the tenant. */
   readonly using?: 'btree' | 'gin' | 'hnsw'
-  /** Leaves `org_id` out of a btree index, for a query of the system role. Never for a unique one. */
+  /**
+   * Leaves `org_id` out: the default but for btree, where it is for a query of the system role, and never for a unique one. A
+   * `gin` index leads with the tenant where this is `false`, which takes the extension `btree_gin`; its search then reads what
+   * is the tenant's, not what all tenants have of a word.
+   */
   readonly acrossTenants?: boolean
   /** A name of its own, where the columns' names together are longer than 63 characters. */
   readonly name?: string

@@ -12,9 +12,10 @@ export const rolesQuery: string = `
     case when rolreplication then ' replication' else ' noreplication' end) as line
   from pg_roles where rolname in (${allRoleLiterals}) order by rolname`
 
-/** The extension that the schema needs, without its version. */
+/** The extensions that the schema needs, without their versions. */
 export const extensionsQuery: string = `
-  select format('create extension %I;', extname) as line from pg_extension where extname = 'vector'`
+  select format('create extension %I;', extname) as line from pg_extension
+  where extname in ('btree_gin', 'vector') order by extname`
 
 /** The schema and who may use it. */
 export function schemaGrantsQuery(schema: string): string {

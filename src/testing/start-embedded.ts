@@ -55,12 +55,13 @@ async function writeArchive(archive: Blob): Promise<string> {
 
 async function createEngine(loadDataDir?: Blob): Promise<PGlite> {
   try {
-    const [{ PGlite }, { vector }] = await Promise.all([
+    const [{ PGlite }, { btree_gin }, { vector }] = await Promise.all([
       import('@electric-sql/pglite'),
+      import('@electric-sql/pglite/contrib/btree_gin'),
       import('@electric-sql/pglite-pgvector'),
     ])
     const data = loadDataDir === undefined ? {} : { loadDataDir }
-    return await PGlite.create({ extensions: { vector }, ...data })
+    return await PGlite.create({ extensions: { btree_gin, vector }, ...data })
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND')) throw cause
     throw new MissingEmbeddedEngineError(

@@ -155,7 +155,7 @@ export const dataModel: Readonly<Record<string, TableExpectation>> = {
     references: { project_id: 'projects cascade', role_id: 'roles set null' },
     indexes: {
       'the items of a project and a role by type and time': 'btree project_id, role_id, type, created_at',
-      'text search': 'gin search_vector',
+      'text search': 'gin org_id, search_vector',
     },
   },
   sessions: {
@@ -251,7 +251,7 @@ export const dataModel: Readonly<Record<string, TableExpectation>> = {
     },
     indexes: {
       'vector search': 'hnsw embedding vector_cosine_ops',
-      'text search': 'gin search_vector',
+      'text search': 'gin org_id, search_vector',
       'the expiry sweep': 'btree expires_at where ((expires_at IS NOT NULL) AND (deleted_at IS NULL))',
     },
     triggers: ['write_memory_version on insert', 'write_memory_version on update'],
@@ -315,7 +315,10 @@ export const dataModel: Readonly<Record<string, TableExpectation>> = {
       content_hash char(64)!, embedding vector(1536)?, embedding_model text?, search_vector tsvector, metadata jsonb!`,
     checks: [upTo('document_id', 100), upTo('source_path', 500)],
     unique: ['document_id, chunk_index'],
-    indexes: { 'vector search': 'hnsw embedding vector_cosine_ops', 'text search': 'gin search_vector' },
+    indexes: {
+      'vector search': 'hnsw embedding vector_cosine_ops',
+      'text search': 'gin org_id, search_vector',
+    },
   },
   llm_providers: {
     kind: 'global',

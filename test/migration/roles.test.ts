@@ -1,4 +1,5 @@
 import { PGlite } from '@electric-sql/pglite'
+import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin'
 import { vector } from '@electric-sql/pglite-pgvector'
 import { Kysely, sql } from 'kysely'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -23,7 +24,7 @@ beforeAll(async () => {
 })
 
 beforeEach(async () => {
-  engine = await PGlite.create({ extensions: { vector }, loadDataDir: cluster })
+  engine = await PGlite.create({ extensions: { btree_gin, vector }, loadDataDir: cluster })
   // said once outside: otherwise the end of a transaction does not bring it back
   await engine.exec('create role plain login; set session authorization postgres')
   db = new Kysely({ dialect: migrationDialect({ target: { embedded: engine } }) })

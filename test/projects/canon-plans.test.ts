@@ -10,7 +10,7 @@ import { skipOnEmbedded } from '../support/skip.ts'
 import { type TwoTenants, openTwoTenants } from '../support/two-tenants.ts'
 
 const itemCount = 4_000
-const words = 'canon_items_search_vector_idx'
+const words = 'canon_items_org_id_search_vector_idx'
 
 let tenants: TwoTenants
 let project: Project

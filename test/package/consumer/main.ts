@@ -1,5 +1,6 @@
 /** A small service as a user would write it: type-checked and run against the packed tarball by scripts/pack-check.ts. */
 import { PGlite } from '@electric-sql/pglite'
+import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin'
 import { vector } from '@electric-sql/pglite-pgvector'
 import { BaseRepository, createDatabase, lexicalEmbedder, MissingTenantError } from 'ibex-db'
 import type { DB, Scope, TableDefinition, TenantScope } from 'ibex-db'
@@ -48,7 +49,7 @@ const createNotes = {
   },
 }
 
-const target = { embedded: await PGlite.create({ extensions: { vector } }) }
+const target = { embedded: await PGlite.create({ extensions: { btree_gin, vector } }) }
 const migrations = { ...(await migrationProvider.getMigrations()), '20990101_0001_create_notes': createNotes }
 const ran = await migrateToLatest({ target, provider: { getMigrations: async () => migrations } })
 expect(`runs ${ran.length} migrations, its own among them`, ran.length === Object.keys(migrations).length)
