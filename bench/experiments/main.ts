@@ -12,10 +12,12 @@ import { searchPlans, wordPlans } from './search-plans.ts'
 import { singlePlans } from './single-plans.ts'
 import { sortedRows } from './sorted-rows.ts'
 import { uuidKeys } from './uuid-keys.ts'
+import { wordIndex } from './word-index.ts'
 
 const experiments: readonly Experiment[] = [
   searchPlans,
   wordPlans,
+  wordIndex,
   singlePlans,
   rowStatements,
   batches,

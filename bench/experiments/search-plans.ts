@@ -183,6 +183,6 @@ function question(round: number): Float32Array {
 }
 
 /** A frequent, a less frequent and a rare one of those that the memories are made of. */
-function words(round: number): string {
+export function words(round: number): string {
   return `word${round % 10} word${50 + (round % 50)} word${1_000 + (round % 50) * 20}`
 }
