@@ -14,8 +14,8 @@ export interface PGliteInstance {
 /**
  * Where the database is: a server by its URL, or the embedded engine.
  *
- * `embedded` is a directory, `':memory:'` for nothing on disk, or a PGlite instance that the caller made and closes;
- * an instance has one session, so one database at a time may use it.
+ * `embedded` is a directory, `':memory:'` for nothing on disk, or a PGlite instance that the caller made, with the extensions
+ * `btree_gin` and `vector`, and closes; an instance has one session, so one database at a time may use it.
  */
 export type DatabaseTarget = { readonly url: string } | { readonly embedded: string | PGliteInstance }
 

@@ -76,7 +76,7 @@ test('finds the search functions, ours and those of a consumer', () => {
   ])
 })
 
-/** How those plan that statements with a kept plan call; the others, with each call. */
+/** How those plan whose plans are held to indexes; the others, with each call. */
 const plansOf: Readonly<Record<string, readonly string[]>> = {
   'ibex_core.memories_with_words': [
     'plan_cache_mode=force_custom_plan',
@@ -84,6 +84,7 @@ const plansOf: Readonly<Record<string, readonly string[]>> = {
     'enable_sort=on',
   ],
   'ibex_core.search_memories': ['plan_cache_mode=force_generic_plan', 'enable_seqscan=off', 'enable_sort=on'],
+  'ibex_core.search_rag_documents': ['plan_cache_mode=force_custom_plan', 'enable_seqscan=off'],
 }
 
 test('belong to the search role, look nothing up in a path, and can be called by the app role alone', () => {

@@ -112,6 +112,23 @@ test('says that pgvector is missing on a server without it, and leaves nothing b
   }
 })
 
+test('says that the contrib modules are missing, and goes on when they are there', async () => {
+  const without = await PGlite.create({ extensions: { vector }, loadDataDir: cluster })
+  let stopped: Blob
+  try {
+    const migration = migrateToLatest({ target: { embedded: without }, provider: migrationProvider })
+    await expect(migration).rejects.toThrow(MigrationError)
+    await expect(migration).rejects.toThrow(/extension "btree_gin" is not on this server/)
+    await without.exec('checkpoint')
+    stopped = await without.dumpDataDir('none')
+  } finally {
+    await without.close()
+  }
+  await using complete = await PGlite.create({ extensions: { btree_gin, vector }, loadDataDir: stopped })
+  const migrated = await migrateToLatest({ target: { embedded: complete }, provider: migrationProvider })
+  expect(migrated[0]).toBe('20261128_0043_lead_word_indexes_with_tenant')
+})
+
 test('tells an administrator what to run where the schema is refused', async () => {
   await engine.exec('set session authorization plain')
 
