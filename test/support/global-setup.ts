@@ -40,7 +40,8 @@ async function startBackend(backend: Backend, ledger: ResourceLedger): Promise<B
 /** One connection to each database: whatever a client leaves in it, the next one would meet. */
 async function startPooler(url: string, ledger: ResourceLedger): Promise<number> {
   if (!hasPgBouncer()) throw new Error('TEST_POOLER=1 needs pgbouncer (Debian: apt-get install pgbouncer)')
-  const { port, processId } = await startPgBouncer(url, { poolSize: 1 })
+  const { port, processId, directory } = await startPgBouncer(url, { poolSize: 1 })
+  ledger.add({ kind: 'directory', path: directory })
   if (processId !== undefined) ledger.add({ kind: 'process', id: processId })
   return port
 }

@@ -19,6 +19,8 @@ export function hasPgBouncer(): boolean {
 export interface PgBouncer extends AsyncDisposable {
   readonly port: number
   readonly processId: number | undefined
+  /** Holds its configuration. */
+  readonly directory: string
 }
 
 /** How PgBouncer lends the server's connections. */
@@ -62,7 +64,7 @@ async function start(url: string, options: PgBouncerOptions): Promise<PgBouncer>
     await stop()
     throw error
   }
-  return { port, processId: child.pid, [Symbol.asyncDispose]: stop }
+  return { port, processId: child.pid, directory, [Symbol.asyncDispose]: stop }
 }
 
 function configuration(
