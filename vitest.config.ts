@@ -12,7 +12,7 @@ const config: ViteUserConfig = defineConfig({
     // a worker keeps the modules it has loaded for the next file: loading them again took half of the suite's time
     isolate: false,
     sequence: { sequencer: LongFilesFirst },
-    // they tell a hang from a busy machine, where nothing depends on time
+    // nothing depends on these: they tell a hang from a busy machine
     testTimeout: 60_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 10_000 } },

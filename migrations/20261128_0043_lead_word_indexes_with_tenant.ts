@@ -6,12 +6,14 @@ import { createTenantIndex } from '../src/migration/indexes.ts'
 import { searchRole } from '../src/migration/roles.ts'
 
 const words = 'search_vector'
-const indexes: readonly { readonly table: string; readonly column: string; readonly old: string }[] = [
-  { table: 'ibex_core.memories', column: words, old: 'memories_search_vector_idx' },
-  { table: 'ibex_core.memories', column: 'metadata jsonb_path_ops', old: 'memories_metadata_idx' },
-  { table: 'ibex_core.rag_documents', column: words, old: 'rag_documents_search_vector_idx' },
-  { table: 'ibex_core.canon_items', column: words, old: 'canon_items_search_vector_idx' },
-]
+const metadata = 'metadata jsonb_path_ops'
+/** Each with its name before and after. */
+const indexes = [
+  ['memories', words, 'memories_search_vector_idx', 'memories_org_id_search_vector_idx'],
+  ['memories', metadata, 'memories_metadata_idx', 'memories_org_id_metadata_idx'],
+  ['rag_documents', words, 'rag_documents_search_vector_idx', 'rag_documents_org_id_search_vector_idx'],
+  ['canon_items', words, 'canon_items_search_vector_idx', 'canon_items_org_id_search_vector_idx'],
+] as const
 
 /**
  * Lets the indexes of words and of metadata lead with the tenant, for which `gin` takes the extension `btree_gin`.
@@ -22,9 +24,10 @@ const indexes: readonly { readonly table: string; readonly column: string; reado
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await createExtension(db, 'btree_gin')
-  for (const { table, column, old } of indexes) {
-    await createTenantIndex(db, table, { columns: [column], using: 'gin', acrossTenants: false })
-    await sql`drop index ibex_core.${sql.id(old)}`.execute(db)
+  for (const [table, column, before] of indexes) {
+    const definition = { columns: [column], using: 'gin', acrossTenants: false } as const
+    await createTenantIndex(db, `ibex_core.${table}`, definition)
+    await sql`drop index ibex_core.${sql.id(before)}`.execute(db)
   }
   await runAs(db, searchRole, async () => {
     await sql`alter function ibex_core.search_rag_documents set enable_seqscan = off`.execute(db)
@@ -36,9 +39,8 @@ export async function down(db: Kysely<unknown>): Promise<void> {
   await runAs(db, searchRole, async () => {
     await sql`alter function ibex_core.search_rag_documents reset enable_seqscan`.execute(db)
   })
-  for (const { table, column, old } of indexes) {
-    await createTenantIndex(db, table, { columns: [column], using: 'gin' })
-    const name = old.replace(/_(?<column>search_vector|metadata)_idx$/u, '_org_id_$<column>_idx')
-    await sql`drop index ibex_core.${sql.id(name)}`.execute(db)
+  for (const [table, column, , after] of indexes) {
+    await createTenantIndex(db, `ibex_core.${table}`, { columns: [column], using: 'gin' })
+    await sql`drop index ibex_core.${sql.id(after)}`.execute(db)
   }
 }

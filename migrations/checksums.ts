@@ -41,5 +41,5 @@ export const checksums: Readonly<Record<string, string>> = {
   '20261124_0040_let_imports_through': 'ts:81aa0e8d9aa5f31a012c83d9101ff042985a0585a213ad0ae9e4a7d0baf99a69',
   '20261128_0041_look_up_duplicates_only': 'ts:5ad4f400c6bd88938a453f6d053d8f98c2e5073a8b73993e0c9f5cef67802206',
   '20261128_0042_keep_plans_of_word_search': 'ts:cb24e5fdccc63e3b746f6397fac3d187a3a93841904ad2fe011b72150cb778f4',
-  '20261128_0043_lead_word_indexes_with_tenant': 'ts:0699427a8045886fc213f464b99d21568614142940dfa4e77f5883b75979f217',
+  '20261128_0043_lead_word_indexes_with_tenant': 'ts:c02141549b20e8ddf5526529a751b9388b59dc51d43feaa0a4e2c94d5dd7c3bc',
 }

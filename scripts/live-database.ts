@@ -1,9 +1,8 @@
 /** The database that a script reads: one that exists, or an embedded one that has just been migrated. */
 import { PGlite } from '@electric-sql/pglite'
-import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin'
-import { vector } from '@electric-sql/pglite-pgvector'
 import { Kysely } from 'kysely'
 import { migrationProvider } from '../migrations/index.ts'
+import { loadEmbeddedExtensions } from '../src/database/embedded-extensions.ts'
 import type { DatabaseTarget } from '../src/database/options.ts'
 import { migrateToLatest } from '../src/migration/migrate.ts'
 import { migrationDialect } from '../src/migration/migration-dialect.ts'
@@ -18,7 +17,7 @@ export async function withLiveDatabase<T>(
   callback: (db: Kysely<unknown>) => Promise<T>,
 ): Promise<T> {
   if (url !== undefined) return await withDatabase({ url }, callback)
-  const engine = await PGlite.create({ extensions: { btree_gin, vector } })
+  const engine = await PGlite.create({ extensions: await loadEmbeddedExtensions() })
   try {
     await migrateToLatest({ target: { embedded: engine }, provider: migrationProvider })
     return await withDatabase({ embedded: engine }, callback)

@@ -3,6 +3,7 @@ import type { PGlite } from '@electric-sql/pglite'
 import type { ClientConfig } from 'pg'
 import { EmbeddedEngineError, MissingEmbeddedEngineError } from '../errors.ts'
 import { lockDirectory } from './directory-lock.ts'
+import { loadEmbeddedExtensions } from './embedded-extensions.ts'
 import type { PGliteInstance } from './options.ts'
 
 /** A running embedded engine: what a `pg.Pool` needs to use it, and how to stop it. */
@@ -31,13 +32,12 @@ export async function startEmbeddedEngine(embedded: string | PGliteInstance): Pr
     return toEngine(embedded as PGlite, async () => {})
   }
   const { PGlite } = await importEngine(() => import('@electric-sql/pglite'))
-  const { btree_gin } = await importEngine(() => import('@electric-sql/pglite/contrib/btree_gin'))
-  const { vector } = await importEngine(() => import('@electric-sql/pglite-pgvector'))
+  const extensions = await importEngine(loadEmbeddedExtensions)
   const isInMemory = embedded === ':memory:'
   const unlock = isInMemory ? async () => {} : await lockDirectory(embedded)
   try {
     const dataDir = isInMemory ? 'memory://' : embedded
-    const engine = await PGlite.create({ dataDir, extensions: { btree_gin, vector } })
+    const engine = await PGlite.create({ dataDir, extensions })
     const close = async (): Promise<void> => {
       try {
         await engine.close()

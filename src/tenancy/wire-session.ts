@@ -111,7 +111,6 @@ export class WireSession {
   }
 
   async #requestCancel(): Promise<void> {
-    if (this.#running === 0) return
     // whether the request arrives before the statement ends is unknown; it must not hit the next borrower's
     this.isBroken = true
     await cancelRequest(this.#client)

@@ -4,6 +4,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
+import { loadEmbeddedExtensions } from '../database/embedded-extensions.ts'
 import { MissingEmbeddedEngineError } from '../errors.ts'
 import { openTestDatabase, prepareDatabase } from './open-test-database.ts'
 import type { DatabaseSnapshot, StartOptions, TestDatabase } from './test-database.ts'
@@ -55,13 +56,12 @@ async function writeArchive(archive: Blob): Promise<string> {
 
 async function createEngine(loadDataDir?: Blob): Promise<PGlite> {
   try {
-    const [{ PGlite }, { btree_gin }, { vector }] = await Promise.all([
+    const [{ PGlite }, extensions] = await Promise.all([
       import('@electric-sql/pglite'),
-      import('@electric-sql/pglite/contrib/btree_gin'),
-      import('@electric-sql/pglite-pgvector'),
+      loadEmbeddedExtensions(),
     ])
     const data = loadDataDir === undefined ? {} : { loadDataDir }
-    return await PGlite.create({ extensions: { btree_gin, vector }, ...data })
+    return await PGlite.create({ extensions, ...data })
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND')) throw cause
     throw new MissingEmbeddedEngineError(

@@ -1,10 +1,9 @@
 /** The front door of the harness: a database of its own for each test file. */
 import { readFile } from 'node:fs/promises'
 import { PGlite } from '@electric-sql/pglite'
-import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin'
-import { vector } from '@electric-sql/pglite-pgvector'
 import { type Kysely, sql } from 'kysely'
 import { inject } from 'vitest'
+import { loadEmbeddedExtensions } from '../../src/database/embedded-extensions.ts'
 import type { DatabaseTarget } from '../../src/database/options.ts'
 import type { DB } from '../../types/database.d.ts'
 import { openAdmin } from './admin.ts'
@@ -59,7 +58,7 @@ export async function emptyDatabase(): Promise<TestDatabase> {
 
 async function loadEmbedded(archive: string): Promise<TestDatabase> {
   const loadDataDir = new Blob([await readFile(archive)])
-  const engine = await PGlite.create({ extensions: { btree_gin, vector }, loadDataDir })
+  const engine = await PGlite.create({ extensions: await loadEmbeddedExtensions(), loadDataDir })
   const target = { embedded: engine }
   const admin = await openConnectedAdmin(target)
   const close = async (): Promise<void> => {

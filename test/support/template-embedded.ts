@@ -3,9 +3,8 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
-import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin'
-import { vector } from '@electric-sql/pglite-pgvector'
 import { migrationProvider } from '../../migrations/index.ts'
+import { loadEmbeddedExtensions } from '../../src/database/embedded-extensions.ts'
 import { migrateToLatest } from '../../src/migration/migrate.ts'
 import type { BackendAccess } from './backend.ts'
 import { fillWithNeighbour } from './neighbour.ts'
@@ -15,7 +14,7 @@ import type { ResourceLedger } from './resource-ledger.ts'
 export async function createEmbeddedTemplates(ledger: ResourceLedger): Promise<BackendAccess> {
   const directory = await mkdtemp(join(tmpdir(), 'ibex-test-'))
   ledger.add({ kind: 'directory', path: directory })
-  const engine = await PGlite.create({ extensions: { btree_gin, vector } })
+  const engine = await PGlite.create({ extensions: await loadEmbeddedExtensions() })
   try {
     const empty = await dump(engine, join(directory, 'empty.tar'))
     await migrateToLatest({ target: { embedded: engine }, provider: migrationProvider })
